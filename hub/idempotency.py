@@ -16,7 +16,16 @@ from hub.database import Connection, Database
 from hub.errors import Conflict, Invalid, Refused
 from hub.problems import problem, status_of
 
-__all__ = ["Answer", "KeyInFlight", "KeyReused", "Scope", "begin", "finish", "request_hash", "run_once"]
+__all__ = [
+    "Answer",
+    "KeyInFlight",
+    "KeyReused",
+    "Scope",
+    "begin",
+    "finish",
+    "request_hash",
+    "run_once",
+]
 
 
 class KeyReused(Refused):
@@ -85,9 +94,7 @@ async def begin(tx: Connection, scope: Scope, hashed: bytes) -> Answer | None:
     return Answer(row["status"], row["body"])
 
 
-async def finish(
-    tx: Connection, scope: Scope, hashed: bytes, answer: Answer, clock: Clock
-) -> None:
+async def finish(tx: Connection, scope: Scope, hashed: bytes, answer: Answer, clock: Clock) -> None:
     """Stores the answer under the key, in the transaction of its effect."""
     await tx.execute(
         "INSERT INTO idempotency_keys"

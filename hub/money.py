@@ -93,9 +93,7 @@ def allot(amount: int, weights: Sequence[int]) -> list[int]:
     if total == 0:
         return [0] * len(weights)
     shares = [amount * weight // total for weight in weights]
-    by_remainder = sorted(
-        range(len(weights)), key=lambda i: (-(amount * weights[i] % total), i)
-    )
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-(amount * weights[i] % total), i))
     for i in by_remainder[: amount - sum(shares)]:
         shares[i] += 1
     return shares

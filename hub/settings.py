@@ -188,15 +188,11 @@ class _Reader:
                 signing=self._get("HUB_SIGNING_KEY", None, _pem),
             ),
             paystack=Paystack(
-                base_url=self._get(
-                    "HUB_PAYSTACK_URL", provider("https://api.paystack.co"), str
-                ),
+                base_url=self._get("HUB_PAYSTACK_URL", provider("https://api.paystack.co"), str),
                 secret_key=self._get("HUB_PAYSTACK_SECRET_KEY", None, Secret),
             ),
             africas_talking=AfricasTalking(
-                base_url=self._get(
-                    "HUB_AT_URL", provider("https://api.africastalking.com"), str
-                ),
+                base_url=self._get("HUB_AT_URL", provider("https://api.africastalking.com"), str),
                 username=self._get("HUB_AT_USERNAME", None if production else "sandbox", str),
                 api_key=self._get("HUB_AT_API_KEY", None, Secret),
                 sender_id=self._get("HUB_AT_SENDER_ID", "BVESTER", str),
@@ -204,9 +200,7 @@ class _Reader:
                 service_code=self._get("HUB_USSD_SERVICE_CODE", "*384*7#", str),
             ),
             fcm=Fcm(
-                base_url=self._get(
-                    "HUB_FCM_URL", provider("https://fcm.googleapis.com"), str
-                ),
+                base_url=self._get("HUB_FCM_URL", provider("https://fcm.googleapis.com"), str),
                 project_id=self._get("HUB_FCM_PROJECT", None if production else "bvester", str),
                 service_account=self._get("HUB_FCM_SERVICE_ACCOUNT", None, _json),
             ),
