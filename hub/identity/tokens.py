@@ -1,0 +1,150 @@
+"""Signed tokens: who you are towards the API, and towards the real-time server.
+
+JWTs signed with Ed25519 (RFC 8037), each for one audience only: an access token (``api``,
+15 minutes) opens no socket, a connection token (``realtime``, 1 hour) opens no route. Verifying
+accepts EdDSA, our issuer and our key id, nothing else, and asks no database: an access token
+outlives the end of its session by up to 15 minutes. What cannot wait that long (a new PIN, a
+connection token) asks the session's row too.
+"""
+
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from typing import Any, TypeVar
+from uuid import UUID
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from hub.clock import Clock
+from hub.identity.errors import TokenRefused
+from hub.identity.model import ConnectionClaims, Principal
+from hub.ids import DeviceId, PersonId
+from hub.settings import Secret, SettingsFault
+
+__all__ = ["ACCESS_SECONDS", "CONNECTION_SECONDS", "ISSUER", "Tokens"]
+
+ISSUER = "bvester-hub"
+ACCESS_SECONDS = 15 * 60
+CONNECTION_SECONDS = 60 * 60
+
+T = TypeVar("T")
+
+
+class _Access(msgspec.Struct):
+    sub: UUID
+    sid: UUID
+    exp: int
+    roles: frozenset[str] = frozenset()
+    dev: UUID | None = None
+
+
+class _Connection(msgspec.Struct):
+    sub: UUID
+    exp: int
+    info: dict[str, str | None]
+
+
+class Tokens:
+    """Issues and verifies tokens with one Ed25519 key (PEM); times are the clock's."""
+
+    def __init__(self, signing: Secret, clock: Clock) -> None:
+        key = load_pem_private_key(signing.reveal().encode(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise SettingsFault("HUB_SIGNING_KEY must be an Ed25519 private key.")
+        self._private, self._public, self._clock = key, key.public_key(), clock
+        raw = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self._x = urlsafe_b64encode(raw).rstrip(b"=").decode()
+        # RFC 7638 with the members of RFC 8037, appendix A.3
+        thumbprint = f'{{"crv":"Ed25519","kty":"OKP","x":"{self._x}"}}'
+        digest = sha256(thumbprint.encode()).digest()
+        self.kid = urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def issue_access(self, principal: Principal) -> str:
+        """An access token for the API, good for ``ACCESS_SECONDS``."""
+        return self._issue(
+            "api",
+            ACCESS_SECONDS,
+            sub=str(principal.person_id),
+            sid=str(principal.session_id),
+            roles=sorted(principal.roles),
+            dev=_text(principal.device_id),
+        )
+
+    def verify_access(self, token: str) -> Principal:
+        """Who the token speaks for. Raises ``TokenRefused``."""
+        claims = self._verify(token, "api", _Access)
+        return Principal(
+            person_id=PersonId(claims.sub),
+            roles=claims.roles,
+            device_id=DeviceId(claims.dev) if claims.dev else None,
+            session_id=claims.sid,
+        )
+
+    def issue_connection(self, principal: Principal, *, name: str = "") -> str:
+        """A token for the real-time server, good for ``CONNECTION_SECONDS``; ``name`` is the
+        display name that other subscribers see."""
+        return self._issue(
+            "realtime",
+            CONNECTION_SECONDS,
+            sub=str(principal.person_id),
+            info={"name": name, "device": _text(principal.device_id)},
+        )
+
+    def verify_connection(self, token: str) -> ConnectionClaims:
+        """What the real-time server needs to know. Raises ``TokenRefused``."""
+        claims = self._verify(token, "realtime", _Connection)
+        return ConnectionClaims(
+            user=str(claims.sub),
+            expires_at=claims.exp,
+            info=claims.info,
+            device=claims.info.get("device"),
+        )
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key as a JSON Web Key Set (RFC 7517), for others who verify our tokens."""
+        key = {"kty": "OKP", "crv": "Ed25519", "x": self._x}
+        return {"keys": [{**key, "kid": self.kid, "use": "sig", "alg": "EdDSA"}]}
+
+    def _issue(self, audience: str, seconds: int, **claims: Any) -> str:
+        now = int(self._clock.now().timestamp())
+        return jwt.encode(
+            {"iss": ISSUER, "aud": audience, "iat": now, "exp": now + seconds, **claims},
+            self._private,
+            algorithm="EdDSA",
+            headers={"kid": self.kid},
+        )
+
+    def _verify(self, token: str, audience: str, shape: type[T]) -> T:
+        try:
+            if jwt.get_unverified_header(token).get("kid") != self.kid:
+                raise TokenRefused("The token was signed with another key.")
+            # The times are checked below against our clock; PyJWT would ask the machine's.
+            claims = jwt.decode(
+                token,
+                self._public,
+                algorithms=["EdDSA"],
+                audience=audience,
+                issuer=ISSUER,
+                options={
+                    "require": ["iss", "aud", "iat", "exp", "sub"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+            now = int(self._clock.now().timestamp())
+            if int(claims["exp"]) <= now:
+                raise TokenRefused("The token has expired.")
+            return msgspec.convert(claims, shape)
+        except (jwt.PyJWTError, msgspec.ValidationError, ValueError, TypeError):
+            raise TokenRefused("The token is not valid.") from None
+
+
+def _text(value: UUID | None) -> str | None:
+    return str(value) if value else None
