@@ -41,6 +41,8 @@ MessageId = NewType("MessageId", UUID)
 
 _lock = threading.Lock()
 _last: tuple[int, int] = (0, 0)
+_BORROWED = 1_000
+"""Milliseconds by which ids may run ahead of the clock, when it stands still or steps back."""
 
 
 def new_id(now: datetime) -> UUID:
@@ -53,7 +55,10 @@ def new_id(now: datetime) -> UUID:
     stamp = milliseconds(now)
     with _lock:
         last_stamp, counter = _last
-        counter = counter + 1 if stamp == last_stamp else secrets.randbelow(1024)
+        if stamp <= last_stamp < stamp + _BORROWED:
+            stamp, counter = last_stamp, counter + 1
+        else:
+            counter = secrets.randbelow(1024)
         if counter > 0xFFF:  # 3,000 ids in one millisecond: borrow the next one
             stamp, counter = stamp + 1, 0
         _last = (stamp, counter)

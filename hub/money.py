@@ -77,7 +77,7 @@ def parse_amount(text: str, currency: str) -> Money:
     cleaned = text.strip().replace(",", "").replace(" ", "")
     exponent = currency_exponent(currency)
     whole, _, fraction = cleaned.partition(".")
-    if not (whole.isascii() and whole.isdigit()) or len(whole) > 15 or len(fraction) > exponent:
+    if not (whole.isascii() and whole.isdigit()) or len(whole) > 16 or len(fraction) > exponent:
         raise Invalid("This is not an amount.", currency=currency)
     if fraction and not (fraction.isascii() and fraction.isdigit()):
         raise Invalid("This is not an amount.", currency=currency)

@@ -1,0 +1,125 @@
+"""Is it alive, is it ready, and its metrics.
+
+``/health/live`` says that the process turns. ``/health/ready`` says that the whole is up:
+PostgreSQL with the present schema, Redis, a relay that holds its leases, a worker that reported
+lately, and the sandbox where it is on. Once all of it was up, a relay or worker that goes missing
+is reported as ``degraded`` with status 200: this process can still serve, and taking every web
+node out of rotation would not bring the relay back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import httpx
+import msgspec
+from litestar import Response, get
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from hub.database import DatabaseDown
+from hub.migrations import pending
+from hub.redis_client import RedisClient, RedisError
+from hub.root import Hub
+
+__all__ = ["WORKER_HEARTBEAT", "Health", "check", "heartbeat", "routes"]
+
+WORKER_HEARTBEAT = b"hub:worker:heartbeat"
+HEARTBEAT_SECONDS = 3
+_TIMEOUT = 2.0
+_ESSENTIAL = {"database", "redis", "schema"}
+
+
+class Health(msgspec.Struct, frozen=True):
+    """``state`` is ready, degraded or starting; ``parts`` says ``up`` or what is wrong."""
+
+    state: str
+    parts: dict[str, str]
+
+
+async def heartbeat(redis: RedisClient) -> None:
+    """A worker says it is there."""
+    await redis.set(WORKER_HEARTBEAT, b"1", ex=3 * HEARTBEAT_SECONDS)
+
+
+async def check(hub: Hub) -> dict[str, str]:
+    """Asks every part at once; ``up`` or a few words on what is wrong."""
+
+    async def database() -> str:
+        async with hub.database.connection() as connection:
+            await connection.fetchval("SELECT 1")
+        return "up"
+
+    async def schema() -> str:
+        async with hub.database.connection() as connection:
+            waiting = await pending(connection)
+        return "up" if not waiting else f"{len(waiting)} migrations pending"
+
+    async def redis() -> str:
+        await hub.redis.ping()
+        return "up"
+
+    async def relay() -> str:
+        async with hub.database.connection() as connection:
+            held = await connection.fetchval(
+                "SELECT count(*) FROM relay_leases WHERE expires_at > now()"
+            )
+        return "up" if held else "no relay holds a lease"
+
+    async def worker() -> str:
+        return "up" if await hub.redis.exists(WORKER_HEARTBEAT) else "no worker has reported lately"
+
+    async def sandbox() -> str:
+        async with httpx.AsyncClient(timeout=_TIMEOUT) as client:
+            answer = await client.get(f"{hub.settings.sandbox.url}/health")
+        return "up" if answer.status_code == 200 else f"answers {answer.status_code}"
+
+    checks: dict[str, Callable[[], Awaitable[str]]] = {
+        "database": database,
+        "schema": schema,
+        "redis": redis,
+        "relay": relay,
+        "worker": worker,
+    }
+    if hub.settings.sandbox.enabled:
+        checks["sandbox"] = sandbox
+    words = await asyncio.gather(*(_guarded(run) for run in checks.values()))
+    return dict(zip(checks, words, strict=True))
+
+
+async def _guarded(run: Callable[[], Awaitable[str]]) -> str:
+    try:
+        return await asyncio.wait_for(run(), _TIMEOUT)
+    except TimeoutError:
+        return "does not answer in time"
+    except (DatabaseDown, asyncpg.PostgresError, RedisError, httpx.HTTPError, OSError) as fault:
+        return f"down ({type(fault).__name__})"
+
+
+@get("/health/live", opt={"public": True}, sync_to_thread=False)
+def live() -> dict[str, str]:
+    """The process turns."""
+    return {"state": "live"}
+
+
+@get("/health/ready", opt={"public": True})
+async def ready(hub: NamedDependency[Hub], state: State) -> Response[Health]:
+    """The whole is up (200), or what is not (503)."""
+    parts = await check(hub)
+    down = {name for name, word in parts.items() if word != "up"}
+    if not down:
+        state.was_ready = True
+        return Response(Health("ready", parts))
+    serving = bool(getattr(state, "was_ready", False)) and not down & _ESSENTIAL
+    health = Health("degraded" if serving else "starting", parts)
+    return Response(health, status_code=200 if serving else 503)
+
+
+@get("/metrics", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def metrics() -> Response[bytes]:
+    """Prometheus text format."""
+    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+routes = [live, ready, metrics]
