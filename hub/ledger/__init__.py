@@ -6,6 +6,7 @@ business of the capability that posts, which also appends the event whose ``evid
 posting's digest.
 """
 
+from hub.ledger.accounts import account, balance, open_account, statement
 from hub.ledger.errors import (
     DuplicateReference,
     GuardRefused,
@@ -26,11 +27,13 @@ from hub.ledger.model import (
     Posting,
     StatementLine,
 )
+from hub.ledger.post import Columns, lock_accounts, post, post_many
 
 __all__ = [
     "Account",
     "AccountRef",
     "Balance",
+    "Columns",
     "DuplicateReference",
     "Guard",
     "GuardRefused",
@@ -44,4 +47,11 @@ __all__ = [
     "Unbalanced",
     "UnknownAccount",
     "UnknownHold",
+    "account",
+    "balance",
+    "lock_accounts",
+    "open_account",
+    "post",
+    "post_many",
+    "statement",
 ]

@@ -1,0 +1,275 @@
+-- Double entry. Whole minor units; an entry adds its signed amount to its account; every posting
+-- sums to zero per currency. postings and entries are append-only.
+
+CREATE TABLE accounts (
+    id        uuid PRIMARY KEY,
+    owner     text NOT NULL,
+    purpose   text NOT NULL,
+    currency  text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    stripe    smallint NOT NULL DEFAULT 0,       -- rows that share one account without a floor
+    floor     bigint,                            -- NULL: may go as low as it likes
+    posted    bigint NOT NULL DEFAULT 0,         -- sum of its entries
+    held      bigint NOT NULL DEFAULT 0 CHECK (held >= 0), -- sum of its open holds
+    opened_at timestamptz NOT NULL,
+    UNIQUE (owner, purpose, currency, stripe),
+    CHECK (posted - held >= floor),
+    CHECK (stripe = 0 OR floor IS NULL)
+) WITH (fillfactor = 70);                        -- room for updates that touch no index
+
+CREATE TABLE postings (
+    id           uuid PRIMARY KEY,
+    reference    text NOT NULL UNIQUE,
+    effective_at timestamptz NOT NULL,
+    recorded_at  timestamptz NOT NULL,
+    metadata     jsonb NOT NULL,
+    digest       bytea NOT NULL                  -- of the canonical form; the audit chain's evidence
+);
+
+-- No foreign keys: they are checked row by row, at the price of the batch's speed. The trigger
+-- below checks the same for a whole statement at once, and nothing they point to can be deleted.
+CREATE TABLE entries (
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    posting_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    currency   text NOT NULL,
+    amount     bigint NOT NULL CHECK (amount <> 0),
+    balance    bigint NOT NULL,                  -- the account's posted balance after the posting
+    PRIMARY KEY (account_id, id)                 -- ids are drawn under the account's lock
+);
+CREATE INDEX entries_of_posting ON entries (posting_id);
+
+CREATE TABLE holds (
+    id         uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES accounts (id),
+    reference  text NOT NULL UNIQUE,
+    amount     bigint NOT NULL CHECK (amount > 0),
+    state      text NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
+    placed_at  timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    closed_at  timestamptz,
+    CHECK ((state = 'open') = (closed_at IS NULL))
+);
+CREATE INDEX holds_open ON holds (expires_at) WHERE state = 'open';
+
+-- What limits count. C order, so that every process sorts and locks the keys alike.
+CREATE TABLE guard_counters (
+    key      text COLLATE "C" NOT NULL,
+    "window" text COLLATE "C" NOT NULL,
+    used     bigint NOT NULL CHECK (used >= 0),
+    PRIMARY KEY (key, "window")
+) WITH (fillfactor = 70);
+
+CREATE TRIGGER postings_append_only BEFORE UPDATE OR DELETE ON postings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER postings_never_emptied BEFORE TRUNCATE ON postings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_never_emptied BEFORE TRUNCATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER accounts_never_deleted BEFORE DELETE OR TRUNCATE ON accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM added GROUP BY posting_id, currency HAVING sum(amount) <> 0) THEN
+        RAISE EXCEPTION 'a posting does not sum to zero'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF EXISTS (
+        SELECT FROM added e
+        WHERE NOT EXISTS (SELECT FROM postings p WHERE p.id = e.posting_id)
+           OR NOT EXISTS (SELECT FROM accounts a
+                          WHERE a.id = e.account_id AND a.currency = e.currency)
+    ) THEN
+        RAISE EXCEPTION 'an entry has no posting, or no account of its currency'
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER entries_balance AFTER INSERT ON entries
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_entries();
+
+-- Locks accounts in id order: the one order in which anybody may lock more than one.
+CREATE FUNCTION ledger_lock(p_accounts uuid[]) RETURNS integer LANGUAGE sql AS $$
+    SELECT count(*)::integer
+    FROM (SELECT FROM accounts WHERE id = ANY (p_accounts) ORDER BY id FOR UPDATE) AS locked;
+$$;
+
+-- Posts a batch. Arrays with one element per posting (p_id to p_digest), per account (sorted by id,
+-- distinct), per leg and per guard (both in posting order, naming their posting, account or counter
+-- by number from 1), per counter (sorted, distinct; p_counter_total is the sum of its deltas).
+-- References must differ within one call.
+--
+-- p_outcome goes in as 0, or as another number for a posting the caller has decided already, and
+-- comes out as 0 posted, 1 an account would fall below its floor (at: the leg, figure: what is
+-- available), 2 a guard refused (at: the guard, figure: what is used), 3 reference known.
+-- A refused posting uses up nothing that the next one could use.
+CREATE FUNCTION ledger_post(
+    p_recorded_at timestamptz,
+    p_id uuid[], p_reference text[], p_effective_at timestamptz[], p_metadata text[],
+    p_digest bytea[],
+    p_account uuid[], p_account_currency text[],
+    p_leg_posting integer[], p_leg_account integer[], p_leg_amount bigint[],
+    p_counter_key text[], p_counter_window text[], p_counter_total bigint[],
+    p_guard_posting integer[], p_guard_counter integer[], p_guard_delta bigint[],
+    p_guard_ceiling bigint[],
+    INOUT p_outcome integer[],
+    OUT o_at integer[], OUT o_figure bigint[], OUT o_leg_balance bigint[]
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    v_count    integer := cardinality(p_id);
+    v_locked   integer;
+    v_posted   bigint[];
+    v_held     bigint[];
+    v_floor    bigint[];
+    v_used     bigint[];
+    v_unused   bigint[] := p_counter_total;
+    v_accepted integer := 0;
+    v_written  integer;
+    v_refused  boolean := false;
+    v_known    integer;
+    v_first_leg integer; v_leg integer := 1;
+    v_first_guard integer; v_guard integer := 1;
+    v_n integer;
+BEGIN
+    SELECT count(*), array_agg(l.posted), array_agg(l.held), array_agg(l.floor)
+    INTO v_locked, v_posted, v_held, v_floor
+    FROM (
+        SELECT a.posted, a.held, a.floor
+        FROM unnest(p_account, p_account_currency) AS w (id, currency)
+        JOIN accounts a ON a.id = w.id AND a.currency = w.currency
+        ORDER BY a.id FOR UPDATE OF a
+    ) AS l;
+    IF v_locked <> cardinality(p_account) THEN
+        RAISE EXCEPTION 'a leg names an account that does not exist in its currency'
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+
+    o_at := array_fill(0, ARRAY[v_count]);
+    o_figure := array_fill(0::bigint, ARRAY[v_count]);
+    o_leg_balance := array_fill(0::bigint, ARRAY[cardinality(p_leg_amount)]);
+
+    FOR v_known IN
+        SELECT r.n::integer FROM unnest(p_reference) WITH ORDINALITY AS r (reference, n)
+        JOIN postings p ON p.reference = r.reference
+    LOOP
+        IF p_outcome[v_known] = 0 THEN
+            p_outcome[v_known] := 3;
+        END IF;
+    END LOOP;
+
+    -- Adds everything asked, which finds, makes and locks each counter in one go; what is refused
+    -- below is taken off again. Nobody else sees a counter in between.
+    IF cardinality(p_counter_key) > 0 THEN
+        WITH counted AS (
+            INSERT INTO guard_counters AS c (key, "window", used)
+            SELECT w.key, w."window", w.total
+            FROM unnest(p_counter_key, p_counter_window, p_counter_total)
+                 WITH ORDINALITY AS w (key, "window", total, n) ORDER BY w.n
+            ON CONFLICT (key, "window") DO UPDATE SET used = c.used + excluded.used
+            RETURNING c.key, c."window", c.used
+        )
+        SELECT array_agg(c.used ORDER BY c.key, c."window") INTO v_used FROM counted c;
+        FOR v_n IN 1 .. cardinality(v_used) LOOP
+            v_used[v_n] := v_used[v_n] - p_counter_total[v_n];
+        END LOOP;
+    END IF;
+
+    FOR v_posting IN 1 .. v_count LOOP
+        v_first_leg := v_leg;
+        v_first_guard := v_guard;
+        IF p_outcome[v_posting] = 0 THEN
+            WHILE p_leg_posting[v_leg] = v_posting LOOP
+                v_n := p_leg_account[v_leg];
+                v_posted[v_n] := v_posted[v_n] + p_leg_amount[v_leg];
+                v_leg := v_leg + 1;
+            END LOOP;
+            FOR v_l IN v_first_leg .. v_leg - 1 LOOP
+                v_n := p_leg_account[v_l];
+                o_leg_balance[v_l] := v_posted[v_n];
+                IF v_posted[v_n] - v_held[v_n] < v_floor[v_n] AND p_leg_amount[v_l] < 0 THEN
+                    p_outcome[v_posting] := 1;
+                    o_at[v_posting] := v_l;
+                    EXIT;
+                END IF;
+            END LOOP;
+            IF p_outcome[v_posting] = 0 THEN
+                WHILE p_guard_posting[v_guard] = v_posting LOOP
+                    v_n := p_guard_counter[v_guard];
+                    v_used[v_n] := v_used[v_n] + p_guard_delta[v_guard];
+                    IF v_used[v_n] > p_guard_ceiling[v_guard] AND p_guard_delta[v_guard] > 0 THEN
+                        p_outcome[v_posting] := 2;
+                        o_at[v_posting] := v_guard;
+                        o_figure[v_posting] := v_used[v_n] - p_guard_delta[v_guard];
+                        FOR v_g IN v_first_guard .. v_guard LOOP
+                            v_n := p_guard_counter[v_g];
+                            v_used[v_n] := v_used[v_n] - p_guard_delta[v_g];
+                        END LOOP;
+                        EXIT;
+                    END IF;
+                    v_guard := v_guard + 1;
+                END LOOP;
+            END IF;
+            IF p_outcome[v_posting] = 0 THEN
+                v_accepted := v_accepted + 1;
+                FOR v_g IN v_first_guard .. v_guard - 1 LOOP
+                    v_n := p_guard_counter[v_g];
+                    v_unused[v_n] := v_unused[v_n] - p_guard_delta[v_g];
+                END LOOP;
+            ELSE
+                v_refused := true;
+                FOR v_l IN v_first_leg .. v_leg - 1 LOOP
+                    v_n := p_leg_account[v_l];
+                    v_posted[v_n] := v_posted[v_n] - p_leg_amount[v_l];
+                END LOOP;
+                IF p_outcome[v_posting] = 1 THEN
+                    v_n := p_leg_account[o_at[v_posting]];
+                    o_figure[v_posting] := v_posted[v_n] - v_held[v_n];
+                END IF;
+            END IF;
+        ELSE
+            v_refused := true;
+        END IF;
+        WHILE p_leg_posting[v_leg] = v_posting LOOP
+            v_leg := v_leg + 1;
+        END LOOP;
+        WHILE p_guard_posting[v_guard] = v_posting LOOP
+            v_guard := v_guard + 1;
+        END LOOP;
+    END LOOP;
+
+    IF v_refused AND cardinality(p_counter_key) > 0 THEN
+        UPDATE guard_counters c SET used = c.used - w.unused
+        FROM unnest(p_counter_key, p_counter_window, v_unused) AS w (key, "window", unused)
+        WHERE c.key = w.key AND c."window" = w."window" AND w.unused <> 0;
+    END IF;
+    IF v_accepted = 0 THEN
+        RETURN;
+    END IF;
+
+    INSERT INTO postings (id, reference, effective_at, recorded_at, metadata, digest)
+    SELECT w.id, w.reference, w.effective_at, p_recorded_at, w.metadata::jsonb, w.digest
+    FROM unnest(p_id, p_reference, p_effective_at, p_metadata, p_digest, p_outcome)
+         AS w (id, reference, effective_at, metadata, digest, outcome)
+    WHERE w.outcome = 0
+    ON CONFLICT (reference) DO NOTHING;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    IF v_written <> v_accepted THEN
+        RAISE EXCEPTION 'a reference was posted at the same moment'
+            USING ERRCODE = 'serialization_failure';  -- tried again, it is known
+    END IF;
+
+    INSERT INTO entries (posting_id, account_id, currency, amount, balance)
+    SELECT p_id[l.posting], a.id, a.currency, l.amount, l.balance
+    FROM unnest(p_leg_posting, p_leg_account, p_leg_amount, o_leg_balance)
+         WITH ORDINALITY AS l (posting, account, amount, balance, n)
+    JOIN unnest(p_account, p_account_currency) WITH ORDINALITY AS a (id, currency, n)
+        ON a.n = l.account
+    WHERE p_outcome[l.posting] = 0
+    ORDER BY l.n;
+
+    UPDATE accounts a SET posted = w.posted
+    FROM unnest(p_account, v_posted) AS w (id, posted)
+    WHERE a.id = w.id AND a.posted <> w.posted;
+END $$;
