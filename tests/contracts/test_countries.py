@@ -1,5 +1,6 @@
 """Every country file, by itself: a new one is picked up without touching this test."""
 
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -22,7 +23,7 @@ def test_a_country_file_says_what_is_true(entry: Country) -> None:
 @pytest.mark.parametrize("entry", countries().values(), ids=lambda entry: entry.code)
 def test_a_higher_level_never_allows_less(entry: Country) -> None:
     tiers = sorted(entry.tiers, key=lambda tier: tier.level)
-    for lower, higher in zip(tiers, tiers[1:], strict=False):
+    for lower, higher in pairwise(tiers):
         for figure in ("transaction", "daily", "invested_yearly"):
             low, high = getattr(lower, figure), getattr(higher, figure)
             assert high is None or (low is not None and low <= high)
