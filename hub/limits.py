@@ -7,7 +7,6 @@ personal data: callers use blind indexes for phone numbers.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from math import ceil
@@ -19,10 +18,11 @@ from litestar.handlers import BaseRouteHandler
 from hub.clock import Clock, milliseconds
 from hub.errors import TooManyRequests
 from hub.redis_client import RedisClient, RedisError
+from hub.telemetry import logger
 
 __all__ = ["Limits", "RateLimited", "address_of", "limit_by_address"]
 
-_log = logging.getLogger(__name__)
+_log = logger("limits")
 
 _PREFIX = "hub:limit:"
 _PATIENCE = 0.5  # seconds Redis may take for one bucket
@@ -55,7 +55,7 @@ class Limits:
                 )
         except (RedisError, OSError, TimeoutError) as fault:
             self._ask_again = self._clock.monotonic() + _PAUSE
-            _log.warning("rate limits are off: Redis does not answer (%s)", type(fault).__name__)
+            _log.warning("rate limits are off: Redis does not answer", fault=type(fault).__name__)
             return
         if not taken:
             raise RateLimited(
@@ -74,11 +74,11 @@ def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
 def limit_by_address(name: str, *, rate_per_minute: float, burst: int) -> Guard:
     """A Litestar guard: one bucket per caller's address and ``name``.
 
-    Guards get no injected dependencies, so it finds the ``Limits`` in ``app.state.limits``.
+    Guards get no injected dependencies, so it finds the ``Limits`` in ``app.state.hub``.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        limits: Limits = connection.app.state["limits"]
+        limits: Limits = connection.app.state.hub.limits
         await limits.take(
             f"{name}:{address_of(connection)}", rate_per_minute=rate_per_minute, burst=burst
         )

@@ -5,6 +5,7 @@ to the phone (``sign_in``) and gives signed tokens (``tokens``) and a refreshabl
 (``sessions``); feature phones use a PIN (``pins``). Knows nothing of money.
 """
 
+from hub.identity.authentication import Authentication, authentication, has_role, signed_in
 from hub.identity.devices import (
     devices_of,
     register_device,
@@ -25,9 +26,13 @@ from hub.identity.people import (
     set_language,
 )
 from hub.identity.pins import has_pin, set_pin, verify_pin
+from hub.identity.sessions import sweep_sign_ins
+from hub.identity.sign_in import CodeSender
 from hub.identity.tokens import Tokens
 
 __all__ = [
+    "Authentication",
+    "CodeSender",
     "ConnectionClaims",
     "Device",
     "Language",
@@ -39,11 +44,13 @@ __all__ = [
     "Principal",
     "SignedIn",
     "Tokens",
+    "authentication",
     "devices_of",
     "erase_person",
     "find_by_phone",
     "get_person",
     "has_pin",
+    "has_role",
     "legal_name_of",
     "phone_of",
     "register_device",
@@ -53,5 +60,7 @@ __all__ = [
     "set_language",
     "set_pin",
     "set_push_token",
+    "signed_in",
+    "sweep_sign_ins",
     "verify_pin",
 ]

@@ -10,6 +10,7 @@ from hub.identity.model import Device, Platform
 from hub.ids import DeviceId, PersonId, new_id
 
 __all__ = [
+    "check_device_name",
     "devices_of",
     "register_device",
     "retire_device",
@@ -21,6 +22,14 @@ _LONGEST_NAME = 80
 _LONGEST_TOKEN = 4096
 
 
+def check_device_name(text: str) -> str:
+    """What its owner calls a device: 1 to 80 printable characters. Raises ``Invalid``."""
+    name = text.strip()
+    if not (0 < len(name) <= _LONGEST_NAME and name.isprintable()):
+        raise Invalid(f"A device's name has 1 to {_LONGEST_NAME} printable characters.")
+    return name
+
+
 async def devices_of(connection: Connection, person_id: PersonId) -> list[Device]:
     """The person's devices that are signed in, oldest first."""
     return [queries.to_device(row) for row in await connection.fetch(queries.DEVICES_OF, person_id)]
@@ -29,10 +38,8 @@ async def devices_of(connection: Connection, person_id: PersonId) -> list[Device
 async def register_device(
     tx: Connection, clock: Clock, person_id: PersonId, *, platform: Platform, name: str
 ) -> Device:
-    """A new device; ``name`` is what its owner calls it, 1 to 80 printable characters."""
-    called = name.strip()
-    if not (0 < len(called) <= _LONGEST_NAME and called.isprintable()):
-        raise Invalid(f"A device's name has 1 to {_LONGEST_NAME} printable characters.")
+    """A new device of the person. Raises ``Invalid`` for its name."""
+    called = check_device_name(name)
     device = Device(DeviceId(new_id(clock.now())), platform, None)
     await tx.execute(queries.INSERT_DEVICE, device.id, person_id, platform, called, clock.now())
     return device

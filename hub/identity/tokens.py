@@ -97,7 +97,8 @@ class Tokens:
         )
 
     def verify_connection(self, token: str) -> ConnectionClaims:
-        """What the real-time server needs to know. Raises ``TokenRefused``."""
+        """What the real-time server needs to know. Raises ``TokenRefused``, with the fact
+        ``expired=True`` where a fresh token would do."""
         claims = self._verify(token, "realtime", _Connection)
         return ConnectionClaims(
             user=str(claims.sub),
@@ -140,7 +141,7 @@ class Tokens:
             )
             now = int(self._clock.now().timestamp())
             if int(claims["exp"]) <= now:
-                raise TokenRefused("The token has expired.")
+                raise TokenRefused("The token has expired.", expired=True)
             return msgspec.convert(claims, shape)
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError, TypeError):
             raise TokenRefused("The token is not valid.") from None
