@@ -7,6 +7,7 @@ posting's digest.
 """
 
 from hub.ledger.accounts import account, balance, open_account, statement
+from hub.ledger.batcher import Batcher
 from hub.ledger.errors import (
     DuplicateReference,
     GuardRefused,
@@ -16,6 +17,7 @@ from hub.ledger.errors import (
     UnknownAccount,
     UnknownHold,
 )
+from hub.ledger.holds import capture_hold, expire_holds, place_hold, release_hold
 from hub.ledger.model import (
     Account,
     AccountRef,
@@ -28,11 +30,13 @@ from hub.ledger.model import (
     StatementLine,
 )
 from hub.ledger.post import Columns, lock_accounts, post, post_many
+from hub.ledger.verify import LedgerReport, verify_ledger
 
 __all__ = [
     "Account",
     "AccountRef",
     "Balance",
+    "Batcher",
     "Columns",
     "DuplicateReference",
     "Guard",
@@ -40,6 +44,7 @@ __all__ = [
     "Hold",
     "HoldClosed",
     "InsufficientFunds",
+    "LedgerReport",
     "Leg",
     "Posted",
     "Posting",
@@ -49,9 +54,14 @@ __all__ = [
     "UnknownHold",
     "account",
     "balance",
+    "capture_hold",
+    "expire_holds",
     "lock_accounts",
     "open_account",
+    "place_hold",
     "post",
     "post_many",
+    "release_hold",
     "statement",
+    "verify_ledger",
 ]

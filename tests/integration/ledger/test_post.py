@@ -1,13 +1,12 @@
 """Posting: what stands, what is refused, and what a refusal leaves behind (nothing)."""
 
+from typing import TYPE_CHECKING
+
 import asyncpg
 import pytest
 
-from hub.clock import ManualClock
-from hub.database import Connection, Database
 from hub.ids import AccountId, PostingId, new_id
 from hub.ledger import (
-    Account,
     AccountRef,
     DuplicateReference,
     Guard,
@@ -25,49 +24,15 @@ from hub.ledger import (
     statement,
 )
 
+if TYPE_CHECKING:
+    from conftest import Books
+
 AMA = AccountRef("person:ama", "wallet", "KES")
 BEN = AccountRef("person:ben", "wallet", "KES")
 BANK = AccountRef("gateway:paystack", "clearing", "KES")
 
 
-class Books:
-    """A small set of accounts to post between."""
-
-    def __init__(self, tx: Connection, clock: ManualClock) -> None:
-        self.tx, self.clock, self.posted = tx, clock, 0
-
-    async def open(self) -> "Books":
-        self.ama = await open_account(self.tx, self.clock, AMA)
-        self.ben = await open_account(self.tx, self.clock, BEN)
-        self.bank = await open_account(self.tx, self.clock, BANK)
-        return self
-
-    def posting(
-        self, source: Account, target: Account, amount: int, *guards: Guard, reference: str = ""
-    ) -> Posting:
-        self.posted += 1
-        return Posting(
-            id=PostingId(new_id(self.clock.now())),
-            reference=reference or f"test:{self.posted}",
-            legs=(Leg(source.id, -amount, "KES"), Leg(target.id, amount, "KES")),
-            guards=guards,
-            effective_at=self.clock.now(),
-        )
-
-    async def fund(self, account: Account, amount: int) -> Posted:
-        return await post(self.tx, self.clock, self.posting(self.bank, account, amount))
-
-    async def has(self, ref: AccountRef) -> int:
-        return (await balance(self.tx, ref)).available
-
-
-@pytest.fixture
-async def books(database: Database, clock: ManualClock):
-    async with database.connection() as connection:
-        yield await Books(connection, clock).open()
-
-
-async def test_a_posting_moves_money_and_tells_the_balances(books: Books) -> None:
+async def test_a_posting_moves_money_and_tells_the_balances(books: "Books") -> None:
     posted = await books.fund(books.ama, 500)
     assert posted.balances == {books.bank.id: -500, books.ama.id: 500}
     await post(books.tx, books.clock, books.posting(books.ama, books.ben, 200))
@@ -77,7 +42,7 @@ async def test_a_posting_moves_money_and_tells_the_balances(books: Books) -> Non
     assert await statement(books.tx, books.ama.id, after=lines[0].seq) == lines[1:]
 
 
-async def test_a_refused_posting_does_not_use_up_what_the_next_one_needs(books: Books) -> None:
+async def test_a_refused_posting_does_not_use_up_what_the_next_one_needs(books: "Books") -> None:
     await books.fund(books.ama, 100)
     first, second = await post_many(
         books.tx,
@@ -90,7 +55,7 @@ async def test_a_refused_posting_does_not_use_up_what_the_next_one_needs(books: 
     assert (await books.has(AMA), await books.has(BEN)) == (50, 50)
 
 
-async def test_money_received_earlier_in_a_batch_can_be_spent_later_in_it(books: Books) -> None:
+async def test_money_received_earlier_in_a_batch_can_be_spent_later_in_it(books: "Books") -> None:
     await books.fund(books.ama, 100)
     outcomes = await post_many(
         books.tx,
@@ -101,7 +66,7 @@ async def test_money_received_earlier_in_a_batch_can_be_spent_later_in_it(books:
     assert (await books.has(AMA), await books.has(BEN)) == (70, 30)
 
 
-async def test_a_guard_refuses_and_its_counters_do_not_grow(books: Books) -> None:
+async def test_a_guard_refuses_and_its_counters_do_not_grow(books: "Books") -> None:
     await books.fund(books.ama, 1000)
     day = Guard("daily", "person:ama", "2026-11-24", 60, 100)
     life = Guard("life", "person:ama", "life", 60, 1000)
@@ -119,7 +84,7 @@ async def test_a_guard_refuses_and_its_counters_do_not_grow(books: Books) -> Non
 
 
 async def test_a_smaller_posting_fits_under_a_guard_that_refused_a_larger_one(
-    books: Books,
+    books: "Books",
 ) -> None:
     await books.fund(books.ama, 1000)
     outcomes = await post_many(
@@ -133,7 +98,7 @@ async def test_a_smaller_posting_fits_under_a_guard_that_refused_a_larger_one(
     assert [type(outcome) for outcome in outcomes] == [Posted, GuardRefused, Posted]
 
 
-async def test_lack_of_money_gives_a_guard_back(books: Books) -> None:
+async def test_lack_of_money_gives_a_guard_back(books: "Books") -> None:
     await books.fund(books.ama, 10)
     with pytest.raises(InsufficientFunds):
         await post(
@@ -144,7 +109,7 @@ async def test_lack_of_money_gives_a_guard_back(books: Books) -> None:
     assert await books.tx.fetchval("SELECT sum(used) FROM guard_counters") == 0
 
 
-async def test_a_reference_posts_once(books: Books) -> None:
+async def test_a_reference_posts_once(books: "Books") -> None:
     first = await post(
         books.tx, books.clock, books.posting(books.bank, books.ama, 5, reference="r")
     )
@@ -160,7 +125,7 @@ async def test_a_reference_posts_once(books: Books) -> None:
         )
 
 
-async def test_an_unbalanced_posting_is_refused(books: Books) -> None:
+async def test_an_unbalanced_posting_is_refused(books: "Books") -> None:
     legs = (Leg(books.ama.id, 5, "KES"), Leg(books.bank.id, -4, "KES"))
     for wrong in (legs, (), (Leg(books.ama.id, 0, "KES"), Leg(books.bank.id, 0, "KES"))):
         posting = Posting(
@@ -173,7 +138,7 @@ async def test_an_unbalanced_posting_is_refused(books: Books) -> None:
             await post(books.tx, books.clock, posting)
 
 
-async def test_an_account_that_does_not_exist_is_named_as_such(books: Books) -> None:
+async def test_an_account_that_does_not_exist_is_named_as_such(books: "Books") -> None:
     nowhere = AccountId(new_id(books.clock.now()))
     for account_id, currency in ((nowhere, "KES"), (books.ama.id, "NGN")):
         posting = Posting(
@@ -186,7 +151,7 @@ async def test_an_account_that_does_not_exist_is_named_as_such(books: Books) -> 
             await post(books.tx, books.clock, posting)
 
 
-async def test_the_database_itself_refuses_what_does_not_sum_to_zero(books: Books) -> None:
+async def test_the_database_itself_refuses_what_does_not_sum_to_zero(books: "Books") -> None:
     posted = await books.fund(books.ama, 5)
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="sum to zero"):
         await books.tx.execute(
@@ -216,23 +181,23 @@ async def test_the_database_itself_refuses_what_does_not_sum_to_zero(books: Book
         "DELETE FROM accounts",
     ],
 )
-async def test_what_was_posted_is_never_changed(books: Books, statement: str) -> None:
+async def test_what_was_posted_is_never_changed(books: "Books", statement: str) -> None:
     await books.fund(books.ama, 5)
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="append-only"):
         await books.tx.execute(statement)
 
 
-async def test_no_statement_can_take_an_account_below_its_floor(books: Books) -> None:
+async def test_no_statement_can_take_an_account_below_its_floor(books: "Books") -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await books.tx.execute("UPDATE accounts SET posted = -1 WHERE id = $1", books.ama.id)
 
 
-async def test_opening_an_account_again_gives_the_same_one(books: Books) -> None:
+async def test_opening_an_account_again_gives_the_same_one(books: "Books") -> None:
     assert await open_account(books.tx, books.clock, AMA) == books.ama
     assert (books.ama.floor, len(books.ama.stripes)) == (0, 1)
 
 
-async def test_an_account_that_everyone_touches_is_striped_and_sums_up(books: Books) -> None:
+async def test_an_account_that_everyone_touches_is_striped_and_sums_up(books: "Books") -> None:
     assert (books.bank.floor, len(books.bank.stripes)) == (None, 8)
     touched = {books.bank.stripe(f"payment:{n}") for n in range(100)}
     assert len(touched) == 8
@@ -253,6 +218,6 @@ async def test_an_account_that_everyone_touches_is_striped_and_sums_up(books: Bo
     assert (await balance(books.tx, BANK)).posted == -140
 
 
-async def test_the_balance_of_an_account_nobody_opened_is_nothing(books: Books) -> None:
+async def test_the_balance_of_an_account_nobody_opened_is_nothing(books: "Books") -> None:
     other = await balance(books.tx, AccountRef("person:nobody", "wallet", "KES"))
     assert (other.posted, other.held, other.available) == (0, 0, 0)
