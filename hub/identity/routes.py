@@ -11,7 +11,7 @@ from litestar import Request, Response, get, patch, post, put
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import JSONBody, SkipValidation
 from litestar.types import ControllerRouterHandler
 
 from hub.clock import Clock
@@ -66,9 +66,9 @@ async def ask_code(
     request: Request[None, None, Any],
     database: NamedDependency[Database],
     keyring: NamedDependency[Keyring],
-    clock: NamedDependency[Clock],
+    clock: NamedDependency[SkipValidation[Clock]],
     limits: NamedDependency[Limits],
-    code_sender: NamedDependency[CodeSender],
+    code_sender: NamedDependency[SkipValidation[CodeSender]],
 ) -> Response[CodeAsked]:
     """Sends a one-time code to the number, if it is a member's; the answer does not tell."""
     phone = parse_phone(data.phone)
@@ -102,7 +102,7 @@ async def sign_in(
     request: Request[None, None, Any],
     database: NamedDependency[Database],
     keyring: NamedDependency[Keyring],
-    clock: NamedDependency[Clock],
+    clock: NamedDependency[SkipValidation[Clock]],
     limits: NamedDependency[Limits],
     tokens: NamedDependency[Tokens],
     settings: NamedDependency[Settings],
@@ -123,13 +123,13 @@ async def sign_in(
 
 @post("/v1/sign-in/refresh", status_code=200, opt={"public": True})
 async def refresh(
-    data: JSONBody[GiveRefresh | None],
     request: Request[None, None, Any],
     database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    clock: NamedDependency[SkipValidation[Clock]],
     limits: NamedDependency[Limits],
     tokens: NamedDependency[Tokens],
     settings: NamedDependency[Settings],
+    data: JSONBody[GiveRefresh | None] = None,
 ) -> Response[SessionView]:
     """A new access token and the next refresh token; the old one is used up."""
     await limits.take(f"refresh:{address_of(request)}", rate_per_minute=120, burst=240)
@@ -144,7 +144,7 @@ async def refresh(
 async def sign_out(
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    clock: NamedDependency[SkipValidation[Clock]],
     settings: NamedDependency[Settings],
 ) -> Response[None]:
     """Ends this session. Its access token fades within 15 minutes and opens nothing lasting."""
@@ -190,7 +190,7 @@ async def change_pin(
     data: JSONBody[ChangePin],
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    clock: NamedDependency[SkipValidation[Clock]],
 ) -> None:
     """Sets the PIN for USSD; needs a sign-in younger than 10 minutes."""
 
@@ -205,7 +205,7 @@ async def change_pin(
 async def realtime_token(
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    clock: NamedDependency[SkipValidation[Clock]],
     tokens: NamedDependency[Tokens],
 ) -> Response[RealtimeToken]:
     """A token for the real-time connection, while the session lives."""

@@ -11,7 +11,7 @@ import os
 import secrets
 from datetime import timedelta
 from hmac import compare_digest
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -50,7 +50,6 @@ _USE = "UPDATE sign_in_challenges SET used_at = $2 WHERE id = $1"
 _ACTIVE = "SELECT state = 'active' FROM people WHERE id = $1"
 
 
-@runtime_checkable
 class CodeSender(Protocol):
     """Carries a code to a phone, worded in the person's language."""
 
