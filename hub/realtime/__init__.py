@@ -1,0 +1,64 @@
+"""The real-time server: sessions, channels and recovery of the Centrifugo client protocol.
+
+Guarantees, for subscribers of a durable channel: every publication once, in order, without a gap,
+across lost connections, dead servers and a wiped Redis, for as long as PostgreSQL keeps the
+stream; where that cannot be, the client is told to start again (``recovered: false``, 2500,
+3010). Sessions are free of I/O; transports live in ``channels.websocket``; Redis is known to
+``broker`` alone. What others must provide are the Protocols of ``ports``.
+"""
+
+from hub.realtime.broker import RedisBroker
+from hub.realtime.codec import JSON, Codec, JsonCodec
+from hub.realtime.codes import SHUTDOWN, SLOW, WRONG_PROTOCOL, Disconnect
+from hub.realtime.encoding import JSON_FRAMES, JSON_MESSAGES, Encoding
+from hub.realtime.errors import BrokerDown
+from hub.realtime.metrics import NodeCollector, Tally
+from hub.realtime.namespaces import Namespace, Namespaces, product_namespaces
+from hub.realtime.node import Node
+from hub.realtime.ports import (
+    Acknowledgements,
+    Authenticator,
+    Broker,
+    Caller,
+    ConnectionClaims,
+    DurableStreams,
+    Permission,
+    RpcHandler,
+    Transport,
+)
+from hub.realtime.publication import Numbered, Position, Publication
+from hub.realtime.session import Session
+
+__all__ = [
+    "JSON",
+    "JSON_FRAMES",
+    "JSON_MESSAGES",
+    "SHUTDOWN",
+    "SLOW",
+    "WRONG_PROTOCOL",
+    "Acknowledgements",
+    "Authenticator",
+    "Broker",
+    "BrokerDown",
+    "Caller",
+    "Codec",
+    "ConnectionClaims",
+    "Disconnect",
+    "DurableStreams",
+    "Encoding",
+    "JsonCodec",
+    "Namespace",
+    "Namespaces",
+    "Node",
+    "NodeCollector",
+    "Numbered",
+    "Permission",
+    "Position",
+    "Publication",
+    "RedisBroker",
+    "RpcHandler",
+    "Session",
+    "Tally",
+    "Transport",
+    "product_namespaces",
+]

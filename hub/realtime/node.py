@@ -1,0 +1,319 @@
+"""The real-time server of one process: its sessions, its channels, and what they need.
+
+A node starts nothing by itself: ``running`` connects the broker and turns the wheel, transports
+bring sessions by ``open``. Whatever fails in the background is logged and tried again; nothing
+here ends silently.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import msgspec
+from prometheus_client import REGISTRY
+
+from hub.clock import Clock
+from hub.errors import HubError
+from hub.events import catalogue
+from hub.ids import new_id
+from hub.realtime.channel import Channel
+from hub.realtime.codes import INTERNAL, SERVER_ERROR, SHUTDOWN, Disconnect, Error
+from hub.realtime.encoding import Encoding
+from hub.realtime.errors import BrokerDown
+from hub.realtime.histories import Histories, newer
+from hub.realtime.metrics import NodeCollector, Tally
+from hub.realtime.namespaces import Namespaces
+from hub.realtime.ports import (
+    Acknowledgements,
+    Authenticator,
+    Broker,
+    DurableStreams,
+    Permission,
+    RpcHandler,
+    Transport,
+)
+from hub.realtime.publication import Message, Position
+from hub.realtime.session import PING_SECONDS, Session
+from hub.realtime.wheel import Wheel
+from hub.realtime.wire import Command
+
+__all__ = ["Node"]
+
+logger = logging.getLogger(__name__)
+
+_PRESENCE_SECONDS = 27
+_CHECK_SECONDS = 40
+_SUBSCRIBE_SECONDS = 3
+_CHECKED_AT_ONCE = 500
+
+
+class Node:
+    """Composition of the real-time server; see the Protocols in ``ports`` for its parts.
+
+    ``permissions`` are asked for channels of ``members_only`` namespaces, by namespace name.
+    ``rpc`` adds procedures to ``ack``, ``seen``, ``typing`` and ``sync``.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        namespaces: Namespaces,
+        authenticator: Authenticator,
+        acknowledgements: Acknowledgements,
+        clock: Clock,
+        streams: DurableStreams | None = None,
+        permissions: Mapping[str, Permission] | None = None,
+        rpc: Mapping[str, RpcHandler] | None = None,
+    ) -> None:
+        self.broker = broker
+        self.namespaces = namespaces
+        self.authenticator = authenticator
+        self.acknowledgements = acknowledgements
+        self.clock = clock
+        self.streams = streams
+        self.permissions = permissions or {}
+        self.rpc = rpc or {}
+        self.histories = Histories(broker, streams)
+        self.ping_seconds = PING_SECONDS
+        self.tally = Tally()
+        self.sessions: set[Session] = set()
+        self.now = clock.monotonic
+        self.wheel = Wheel(clock.monotonic())
+        self._channels: dict[str, Channel] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Node"]:
+        """Serves until the block ends; then every session still open is closed with 3001."""
+        self._loop = asyncio.get_running_loop()
+        collector = NodeCollector(self)
+        REGISTRY.register(collector)
+        try:
+            async with self.broker.running(self._receive, self._reconnected):
+                for loop in (self._turn, self._refresh_presence, self._check_positions):
+                    self.spawn(loop())
+                try:
+                    yield self
+                finally:
+                    self.close_sessions()
+                    await self._stop_tasks()
+        finally:
+            REGISTRY.unregister(collector)
+
+    def close_sessions(self) -> None:
+        """Asks every client to come back elsewhere."""
+        self._closing = True
+        for session in list(self.sessions):
+            session.close(SHUTDOWN)
+
+    # Sessions
+
+    def open(self, transport: Transport, encoding: Encoding) -> Session:
+        """A session for a connection whose handshake is done."""
+        session = Session(self, transport, encoding, str(new_id(self.clock.now())))
+        self.sessions.add(session)
+        if self._closing:
+            session.close(SHUTDOWN)
+        return session
+
+    def ended(self, session: Session, why: Disconnect) -> None:
+        self.sessions.discard(session)
+        counts = self.tally.disconnects
+        counts[why.code] = counts.get(why.code, 0) + 1
+
+    def fault(self, command: Command, fault: Exception) -> Error | Disconnect:
+        """What a client is told when a command failed for a reason that is not the client's."""
+        self.tally.faults += 1
+        if isinstance(fault, HubError):
+            logger.warning("a command could not be served: %s", fault.message)
+        else:
+            logger.error("a command failed", exc_info=fault)
+            if command.connect is not None:
+                return SERVER_ERROR
+        return INTERNAL
+
+    def acknowledge(self, session: Session, offset: int) -> None:
+        """Notes that everything up to ``offset`` of the personal channel reached the device."""
+        if session.personal is None:
+            return
+        channel = session.personal.name
+        delivered = self.acknowledgements.delivered
+        self.spawn(delivered(session.user, session.device, channel, offset))
+
+    def reaches(self, data: bytes) -> bool:
+        """Whether an event asks to reach its person, by its kind in the catalogue."""
+        try:
+            kind = msgspec.json.decode(data, type=_Kind).event
+        except msgspec.DecodeError:
+            return False
+        event = catalogue().get(kind)
+        return event is not None and event.reach is not None
+
+    async def permits(self, namespace: str, user: str, channel: str) -> bool:
+        """Whether ``user`` may subscribe to ``channel``."""
+        policy = self.namespaces.of(channel)
+        if policy.personal:
+            return channel == self.namespaces.personal_channel(user)
+        if not policy.members_only:
+            return bool(user)
+        permission = self.permissions.get(namespace)
+        return permission is not None and await permission(user, channel)
+
+    # Channels
+
+    @property
+    def channel_count(self) -> int:
+        return len(self._channels)
+
+    def channel(self, name: str) -> Channel:
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = Channel(self, name, self.namespaces.of(name))
+        return channel
+
+    async def subscribed(self, channel: Channel) -> None:
+        """Waits until the broker has confirmed that messages arrive. Raises ``BrokerDown``."""
+        if (
+            channel.subscribed is None
+            or channel.subscribed.cancelled()
+            or (channel.subscribed.done() and channel.subscribed.exception())
+        ):
+            channel.subscribed = self.spawn(self._subscribe(channel.name))
+        await asyncio.shield(channel.subscribed)
+
+    async def _subscribe(self, name: str) -> None:
+        try:
+            await asyncio.wait_for(self.broker.subscribe(name), _SUBSCRIBE_SECONDS)
+        except TimeoutError:
+            raise BrokerDown("The broker does not confirm a subscription.") from None
+
+    def let_go(self, channel: Channel) -> None:
+        """Forgets a channel without members."""
+        if channel.unused and self._channels.get(channel.name) is channel:
+            del self._channels[channel.name]
+            self.broker.unsubscribe(channel.name)
+
+    async def present(self, channel: Channel, session: Session) -> None:
+        """Notes a new member, for those who ask who is there and those who listen."""
+        if not channel.namespace.presence:
+            return
+        info = session.info
+        with self._tolerating("presence"):
+            await self.broker.enter(channel.name, {session.client: info})
+            if channel.namespace.join_leave:
+                await self.broker.announce(channel.name, info, kind=b"j")
+
+    def absent(self, channel: Channel, session: Session) -> None:
+        if channel.namespace.presence:
+            self.spawn(self._absent(channel, session.client, session.info))
+
+    async def _absent(self, channel: Channel, client: str, info: bytes) -> None:
+        with self._tolerating("presence"):
+            await self.broker.leave(channel.name, client)
+            if channel.namespace.join_leave:
+                await self.broker.announce(channel.name, info, kind=b"l")
+
+    # From the broker
+
+    def _receive(self, name: str, message: Message) -> None:
+        channel = self._channels.get(name)
+        if channel is not None:
+            channel.receive(message)
+
+    def _reconnected(self) -> None:
+        """Messages may be missing from every channel."""
+        self.tally.reconnects += 1
+        self.spawn(self._check(list(self._channels.values())))
+
+    # In the background
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._loop.call_soon(callback)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        """Runs ``work`` as a task of this node; a failure nobody awaits is logged."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            logger.warning("background work failed", exc_info=fault)
+
+    async def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _turn(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            with self._tolerating("the wheel"):
+                self.wheel.turn(self.now())
+
+    async def _refresh_presence(self) -> None:
+        while True:
+            await asyncio.sleep(_PRESENCE_SECONDS)
+            for channel in list(self._channels.values()):
+                present = {each.client: each.info for each in channel.members}
+                if channel.namespace.presence and present:
+                    with self._tolerating("presence"):
+                        await self.broker.enter(channel.name, present)
+
+    async def _check_positions(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            due = self.now() - _CHECK_SECONDS
+            quiet = [each for each in self._channels.values() if each.checked_at <= due]
+            await self._check(quiet)
+
+    async def _check(self, channels: list[Channel]) -> None:
+        """Compares channels with their stored tops; a message may have been lost on its way."""
+        followed = [each for each in channels if each.namespace.positioned and each.established]
+        with self._tolerating("position checks"):
+            for start in range(0, len(followed), _CHECKED_AT_ONCE):
+                part = followed[start : start + _CHECKED_AT_ONCE]
+                remembered = await self._remembered_tops([each.name for each in part])
+                for channel, top in zip(part, remembered, strict=True):
+                    stored = await self.histories.durable_top(channel.namespace, channel.name)
+                    channel.check(newer(stored, top))
+
+    async def _remembered_tops(self, names: list[str]) -> list[Position | None]:
+        try:
+            return await self.broker.positions(names)
+        except BrokerDown:
+            return [None] * len(names)
+
+    @staticmethod
+    def _tolerating(what: str) -> "_Tolerance":
+        return _Tolerance(what)
+
+
+class _Kind(msgspec.Struct):
+    event: str = ""
+
+
+class _Tolerance:
+    """Logs what goes wrong in background work that will be tried again anyway."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> bool:
+        if not isinstance(fault, Exception):
+            return False
+        logger.warning("%s: %s", self._what, fault)
+        return True

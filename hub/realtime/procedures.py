@@ -1,0 +1,105 @@
+"""The remote procedures every client has: ``ack``, ``seen``, ``typing`` and ``sync``."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from hub.realtime.codes import BAD_REQUEST, NOT_AVAILABLE, PERMISSION_DENIED, Refusal
+
+if TYPE_CHECKING:
+    from hub.realtime.channel import Channel
+    from hub.realtime.session import Session
+
+__all__ = ["BUILT_IN"]
+
+T = TypeVar("T")
+_MOST_ENTRIES = 300
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """Arguments of ``ack`` and ``seen``: up to which offset; the personal channel by default."""
+
+    offset: int
+    channel: str = ""
+
+
+class _Typing(msgspec.Struct, frozen=True):
+    channel: str
+
+
+class _Sync(msgspec.Struct, frozen=True):
+    """Arguments of ``sync``: a page of at most ``limit`` publications past ``after``."""
+
+    channel: str = ""
+    after: int = 0
+    limit: int = _MOST_ENTRIES
+
+
+class _Synced(msgspec.Struct, frozen=True):
+    offset: int
+    data: msgspec.Raw
+
+
+async def _ack(session: "Session", data: bytes) -> None:
+    read = _decode(data, _Read)
+    channel = _channel(session, read.channel)
+    offset = min(max(read.offset, 0), channel.offset)
+    await session.node.acknowledgements.delivered(
+        session.user, session.device, channel.name, offset
+    )
+
+
+async def _seen(session: "Session", data: bytes) -> None:
+    read = _decode(data, _Read)
+    channel = _channel(session, read.channel)
+    offset = min(max(read.offset, 0), channel.offset)
+    await session.node.acknowledgements.seen(session.user, session.device, channel.name, offset)
+
+
+async def _typing(session: "Session", data: bytes) -> None:
+    channel = _channel(session, _decode(data, _Typing).channel)
+    if not channel.namespace.typing:
+        raise Refusal(NOT_AVAILABLE)
+    event = msgspec.json.encode({"event": "typing", "user": session.user})
+    await session.node.broker.announce(channel.name, event, info=session.info)
+
+
+async def _sync(session: "Session", data: bytes) -> dict[str, object]:
+    """``{"publications": [{"offset", "data"}], "offset", "epoch"}``; page on while the last
+    offset is below ``offset``."""
+    wanted = _decode(data, _Sync)
+    channel = _channel(session, wanted.channel)
+    if not 0 <= wanted.after < 2**53 or wanted.limit < 1:
+        raise Refusal(BAD_REQUEST)
+    page = await session.node.histories.page(
+        channel.namespace,
+        channel.name,
+        after=wanted.after,
+        limit=min(wanted.limit, _MOST_ENTRIES),
+        reverse=False,
+    )
+    entries = [_Synced(each.offset, msgspec.Raw(each.data)) for each in page.publications]
+    return {"publications": entries, "offset": page.top.offset, "epoch": page.top.epoch}
+
+
+BUILT_IN: Mapping[str, Callable[["Session", bytes], Awaitable[object]]] = {
+    "ack": _ack,
+    "seen": _seen,
+    "typing": _typing,
+    "sync": _sync,
+}
+
+
+def _decode(data: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data or b"{}", type=shape)
+    except msgspec.DecodeError:
+        raise Refusal(BAD_REQUEST) from None
+
+
+def _channel(session: "Session", name: str) -> "Channel":
+    channel = session.subscriptions.get(name) if name else session.personal
+    if channel is None:
+        raise Refusal(PERMISSION_DENIED)
+    return channel
