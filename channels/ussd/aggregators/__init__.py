@@ -1,0 +1,1 @@
+"""Aggregators: one file for each way a phone company hands sessions over."""
