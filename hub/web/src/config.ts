@@ -1,0 +1,15 @@
+/** What this hub offers beside the product itself: a sandbox phone, demo people. */
+import { call } from "./api";
+import { cell } from "./cell";
+import type { Config } from "./types";
+
+export const config = cell<Config | null>(null);
+
+export async function readConfig(): Promise<void> {
+  try {
+    config.set(await call<Config>("GET", "/v1/config", { open: true }));
+  } catch {
+    // Without it there is no demo; the product is all there.
+    config.set({ sandbox_url: null, demo: null });
+  }
+}
