@@ -27,6 +27,7 @@ __all__ = [
     "find_by_phone",
     "get_person",
     "legal_name_of",
+    "names_of",
     "phone_index",
     "phone_of",
     "register_person",
@@ -47,6 +48,12 @@ async def get_person(connection: Connection, person_id: PersonId) -> Person:
     if row is None:
         raise PersonUnknown("Nobody has this id.")
     return queries.to_person(row)
+
+
+async def names_of(connection: Connection, people: Iterable[PersonId]) -> dict[PersonId, str]:
+    """The public names of several people; unknown ids are left out."""
+    rows = await connection.fetch(queries.NAMES, list(people))
+    return {PersonId(row["id"]): row["display_name"] for row in rows}
 
 
 async def find_by_phone(connection: Connection, keyring: Keyring, phone: Phone) -> Person | None:

@@ -10,9 +10,9 @@ __all__ = [
     "ERASE",
     "INSERT_DEVICE",
     "INSERT_PERSON",
+    "NAMES",
     "PERSON",
     "PERSON_BY_PHONE",
-    "PERSON_STATE",
     "RETIRE_DEVICE",
     "SEALED",
     "SET_DEVICE_PUSH",
@@ -27,7 +27,7 @@ _PERSON = "SELECT id, display_name, language, country, timezone, roles, kyc_leve
 
 PERSON = f"{_PERSON} WHERE id = $1"
 PERSON_BY_PHONE = f"{_PERSON} WHERE phone_index = $1"
-PERSON_STATE = "SELECT state FROM people WHERE id = $1"
+NAMES = "SELECT id, display_name FROM people WHERE id = ANY($1)"
 SEALED = "SELECT legal_name_sealed, phone_sealed, wrapped_key FROM people WHERE id = $1"
 INSERT_PERSON = """
 INSERT INTO people (id, display_name, legal_name_sealed, phone_sealed, phone_index, language,
