@@ -34,7 +34,7 @@ __all__ = ["create_app"]
 MAX_BODY = 256 * 1024
 _PARTS = (
     "settings", "clock", "database", "redis", "keyring", "tokens", "streams", "limits",
-    "investing", "gateways", "sms", "code_sender",
+    "investing", "gateways", "sms", "code_sender", "business_contacts", "jobs",
 )  # fmt: skip
 
 

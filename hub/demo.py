@@ -12,7 +12,7 @@ import msgspec
 from hub.database import Connection
 from hub.errors import Forbidden
 from hub.idempotency import Scope, request_hash
-from hub.identity import Person, find_by_phone, register_person
+from hub.identity import Language, Person, find_by_phone, register_person
 from hub.ids import PostingId, new_id
 from hub.investments import Investing, InvestRequest, Offering, create_business, create_offering
 from hub.ledger import AccountRef, DuplicateReference, Leg, Posting, open_account, post
@@ -31,7 +31,7 @@ class DemoPerson(msgspec.Struct, frozen=True):
     legal_name: str
     phone: Phone
     country: str
-    language: str
+    language: Language
     roles: frozenset[str]
     kyc_level: int
     about: str

@@ -1,4 +1,4 @@
-"""``hub doctor`` says what is configured, reachable and missing; ``hub verify`` proves the books."""
+"""``hub doctor`` says what is set, reachable and missing; ``hub verify`` proves the books."""
 
 from typing import Any
 
@@ -18,13 +18,14 @@ __all__ = ["doctor", "verify"]
 
 async def verify(settings: Settings) -> int:
     """Recomputes the ledger and walks the audit chains; exit code 0 only if all of it holds."""
-    async with Database.open(settings.database_url, size=2, statement_timeout_ms=600_000) as database:
+    async with Database.open(
+        settings.database_url, size=2, statement_timeout_ms=600_000
+    ) as database:
         ledger = await verify_ledger(database)
         chains = await verify_chains(database)
     faults = [*ledger.faults, *chains.broken]
     print(
-        f"Ledger: {ledger.postings} postings, {ledger.entries} entries,"
-        f" {ledger.accounts} accounts."
+        f"Ledger: {ledger.postings} postings, {ledger.entries} entries, {ledger.accounts} accounts."
     )
     print(f"Audit chain: {chains.records} records in 16 shards, {chains.waiting} not chained yet.")
     if chains.waiting and chains.oldest_waiting is not None:

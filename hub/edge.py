@@ -48,7 +48,7 @@ def _http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[byt
     if isinstance(error, ValidationException) and error.extra:
         members["detail"] = "The request does not fit what this operation takes."
         members["errors"] = [_field(entry) for entry in error.extra]
-    headers = {name: value for name, value in (error.headers or {}).items()}
+    headers = dict(error.headers or {})
     return Response(
         msgspec.json.encode(members), status_code=status, media_type=MEDIA_TYPE, headers=headers
     )

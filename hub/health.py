@@ -57,7 +57,7 @@ async def check(hub: Hub) -> dict[str, str]:
         return "up" if not waiting else f"{len(waiting)} migrations pending"
 
     async def redis() -> str:
-        await hub.redis.ping()
+        await hub.redis.exists(WORKER_HEARTBEAT)
         return "up"
 
     async def relay() -> str:

@@ -2,6 +2,7 @@
 
 import msgspec
 from litestar import Request, get
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
@@ -36,7 +37,7 @@ def config(settings: NamedDependency[Settings]) -> dict[str, object]:
 
 @get("/v1/feed")
 async def feed(
-    request: Request[Principal, object, object],
+    request: Request[Principal, None, State],
     streams: NamedDependency[Streams],
     before: FromQuery[int] = 0,
     limit: FromQuery[int] = 20,
@@ -68,7 +69,7 @@ async def overview(
             " ORDER BY recorded_at DESC, seq DESC LIMIT 20"
         )
     return {
-        "connections": node.connections,
+        "connections": len(node.sessions),
         "outbox_waiting": waiting,
         "stream_tops": tops,
         "escalations": {row["state"]: row["count"] for row in states},

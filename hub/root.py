@@ -9,21 +9,40 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from channels.base import Channel
 from channels.push import FcmClient, PushChannel
 from channels.sms import AfricasTalking, SmsChannel, SmsCodeSender
 from hub.clock import Clock, SystemClock
-from hub.database import Database
-from hub.events import Streams
+from hub.database import Connection, Database
+from hub.errors import NotFound
+from hub.events import Streams, catalogue
 from hub.identity import Tokens
-from hub.investments import Investing
+from hub.ids import BusinessId
+from hub.investments import Investing, get_business
+from hub.jobs import Jobs, open_jobs
 from hub.limits import Limits
-from hub.payments.gateways import Gateway, Paystack
-from hub.realtime import Broker
+from hub.messaging import BusinessContact, BusinessContacts
+from hub.notifications import Acks, Wording
+from hub.payments import Gateways, open_gateways
+from hub.realtime import RedisBroker
 from hub.redis_client import RedisClient, open_redis
 from hub.sealing import Keyring
 from hub.settings import Settings
 
 __all__ = ["Hub", "open_hub"]
+
+
+class _Contacts:
+    """Tells messaging who answers for a business."""
+
+    async def contact(
+        self, connection: Connection, business_id: BusinessId
+    ) -> BusinessContact | None:
+        try:
+            business = await get_business(connection, business_id)
+        except NotFound:
+            return None
+        return BusinessContact(business.owner_id, business.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +57,21 @@ class Hub:
     tokens: Tokens
     streams: Streams
     limits: Limits
-    broker: Broker
+    jobs: Jobs
+    broker: RedisBroker
+    acks: Acks
     investing: Investing
-    gateways: dict[str, Gateway]
+    gateways: Gateways
+    wording: Wording
     sms: SmsChannel
     push: PushChannel
     code_sender: SmsCodeSender
+    business_contacts: BusinessContacts
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """The ways to reach a person, by the names that a ``Reach`` uses."""
+        return {self.push.name: self.push, self.sms.name: self.sms}
 
 
 @asynccontextmanager
@@ -53,10 +81,13 @@ async def open_hub(settings: Settings, clock: Clock | None = None) -> AsyncItera
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(settings.database_url))
         redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        jobs = await stack.enter_async_context(open_jobs(settings.jobs_redis_url))
         keyring = Keyring(settings.keys.master_bytes())
         messages = await stack.enter_async_context(AfricasTalking.open(settings.africas_talking))
         pushes = await stack.enter_async_context(FcmClient.open(settings.fcm, clock))
-        paystack = await stack.enter_async_context(Paystack.open(settings.paystack))
+        gateways = await stack.enter_async_context(open_gateways(settings, clock))
+        wording = Wording.load(catalogue())
+        sms = SmsChannel(messages, database, keyring, clock, wording)
         yield Hub(
             settings=settings,
             clock=clock,
@@ -66,10 +97,14 @@ async def open_hub(settings: Settings, clock: Clock | None = None) -> AsyncItera
             tokens=Tokens(settings.keys.signing, clock),
             streams=Streams(database),
             limits=Limits(redis, clock),
-            broker=Broker(redis),
+            jobs=jobs,
+            broker=RedisBroker(redis, clock),
+            acks=Acks(database, clock),
             investing=Investing(database, redis, clock),
-            gateways={paystack.name: paystack},
-            sms=SmsChannel(messages, database, keyring),
-            push=PushChannel(pushes, database),
-            code_sender=SmsCodeSender(messages),
+            gateways=gateways,
+            wording=wording,
+            sms=sms,
+            push=PushChannel(pushes, clock),
+            code_sender=SmsCodeSender(sms),
+            business_contacts=_Contacts(),
         )

@@ -15,7 +15,7 @@ _DRAIN_SECONDS = 10
 
 def serve(settings: Settings) -> int:
     """Serves the hub until SIGTERM or SIGINT; sessions are drained with code 3001."""
-    from channels.websocket import DirectWebSocketProtocol
+    from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol
     from hub.app import create_app
 
     config = uvicorn.Config(
@@ -23,7 +23,7 @@ def serve(settings: Settings) -> int:
         host=settings.http.host,
         port=settings.http.port,
         loop="uvloop",
-        http="httptools",
+        http=DirectHttpProtocol,
         ws=DirectWebSocketProtocol,
         ws_max_size=MAX_FRAME,
         ws_per_message_deflate=False,

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from hub.clock import Clock
 from hub.telemetry import logger
 
 __all__ = ["Duties", "Duty"]
@@ -31,9 +30,8 @@ class Duty(msgspec.Struct, frozen=True):
 class Duties:
     """Runs duties until cancelled; a failing one backs off and never stops the others."""
 
-    def __init__(self, duties: list[Duty], clock: Clock) -> None:
+    def __init__(self, duties: list[Duty]) -> None:
         self._duties = duties
-        self._clock = clock
         self._woken = {duty.name: asyncio.Event() for duty in duties}
 
     def wake(self, name: str) -> None:

@@ -1,39 +1,51 @@
-"""Jobs over SAQ: hints that wake a duty in whichever worker gets them.
+"""Jobs over SAQ, the receiving side: a hint wakes its duty in whichever worker gets it."""
 
-``wake(queue, "settle")`` after a commit makes the settling duty run at once instead of at its next
-turn. A job carries no facts, so a lost or repeated one changes nothing.
-"""
-
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from saq import Queue, Worker
+from saq import Worker
 from saq.types import Context
 
+from hub.jobs import WAKE, Jobs
 from hub.redis_client import RedisError
+from hub.telemetry import logger
 from workers.duties import Duties
 
-__all__ = ["QUEUE", "job_worker", "open_queue", "wake"]
+__all__ = ["taking_hints"]
 
-QUEUE = "hub"
-
-
-def open_queue(url: str) -> Queue:
-    """The queue on ``HUB_JOBS_REDIS_URL`` (one node, not a cluster)."""
-    return Queue.from_url(url, name=QUEUE)
+_RETRY_SECONDS = 2
+_log = logger("jobs")
 
 
-async def wake(queue: Queue, duty: str) -> None:
-    """Asks for a duty to run now. A Redis that is down is no error: the duty polls too."""
-    try:
-        await queue.enqueue("wake", duty=duty, timeout=10)
-    except (RedisError, OSError):
-        return
+class _HintWorker(Worker[Any]):
+    SIGNALS = []  # noqa: RUF012 - SAQ's own attribute; the process handles its signals itself
 
 
-def job_worker(queue: Queue, duties: Duties) -> Worker[Any]:
-    """The SAQ worker of this process; it only hands hints on."""
+@asynccontextmanager
+async def taking_hints(jobs: Jobs, duties: Duties) -> AsyncIterator[None]:
+    """Hands hints on to ``duties`` while the block runs. A queue that is down slows nothing but
+    the hints: it is tried again until it answers."""
 
     async def wake(_: Context, *, duty: str) -> None:
         duties.wake(duty)
 
-    return Worker(queue, functions=[("wake", wake)], concurrency=4)
+    worker = _HintWorker(jobs.queue, functions=[(WAKE, wake)], concurrency=4)
+
+    async def listen() -> None:
+        while True:
+            try:
+                await worker.start()
+            except (RedisError, OSError) as fault:
+                _log.warning("hints are off until redis answers", fault=type(fault).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    listening = asyncio.ensure_future(listen())
+    try:
+        yield
+    finally:
+        listening.cancel()
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            await worker.stop()

@@ -23,7 +23,7 @@ from hub.events import numbering
 from hub.events.numbering import Batch, NumberedEntry, NumberedRecipient
 from hub.events.outbox import POKE_CHANNEL, SHARDS
 from hub.ids import new_id
-from hub.realtime import Broker, Numbered
+from hub.realtime import Broker, BrokerDown, Numbered
 from hub.redis_client import RedisClient, RedisError
 from hub.telemetry import EVENTS_RELAYED, OUTBOX_OLDEST, RELAY_LAG, logger
 
@@ -128,7 +128,7 @@ class Relay:
                     for entry in entries
                 ]
             )
-        except (RedisError, OSError) as fault:
+        except (BrokerDown, RedisError, OSError) as fault:
             _log.warning("redis does not answer; events wait", fault=type(fault).__name__)
             self._behind = True
             return False

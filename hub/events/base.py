@@ -6,7 +6,7 @@ secrets: they are stored, hashed, and pushed to sockets as they are.
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
@@ -42,7 +42,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     kind: ClassVar[str] = ""
     reach: ClassVar[Reach | None] = None
 
-    def __init_subclass__(cls, **config: object) -> None:
+    def __init_subclass__(cls, **config: Any) -> None:
         super().__init_subclass__(**config)
         if cls.kind:
             _catalogue[cls.kind] = cls

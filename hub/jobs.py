@@ -1,0 +1,43 @@
+"""Jobs over SAQ: hints that wake a duty of some worker. The sending side.
+
+A job carries no facts, so a lost or repeated one changes nothing: duties read their work from
+tables, and a hint only makes one run now instead of at its next turn.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from saq import Queue
+
+from hub.redis_client import RedisError
+
+__all__ = ["WAKE", "Jobs", "open_jobs"]
+
+QUEUE = "hub"
+WAKE = "wake"
+
+
+class Jobs:
+    """Sends hints."""
+
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+
+    async def wake(self, duty: str) -> None:
+        """Asks for a duty to run now. Hints that wait are not doubled; a Redis that is down is no
+        error, because duties poll too."""
+        try:
+            await self.queue.enqueue(WAKE, key=f"{WAKE}:{duty}", duty=duty, timeout=10, ttl=60)
+        except (RedisError, OSError):
+            return
+
+
+@asynccontextmanager
+async def open_jobs(url: str) -> AsyncIterator[Jobs]:
+    """Jobs on ``HUB_JOBS_REDIS_URL``: one node, not a cluster."""
+    queue = Queue.from_url(url, name=QUEUE)
+    await queue.connect()
+    try:
+        yield Jobs(queue)
+    finally:
+        await queue.disconnect()
