@@ -1,0 +1,189 @@
+-- Businesses, what they offer, and what people put in. Money is in the ledger only: an offering's
+-- escrow account holds what was invested until the offering is funded or fails.
+
+CREATE TABLE businesses (
+    id            uuid PRIMARY KEY,
+    owner_id      uuid NOT NULL REFERENCES people (id),
+    name          text NOT NULL CHECK (name <> ''),
+    sector        text NOT NULL,
+    country       text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
+    registered_at timestamptz NOT NULL
+);
+CREATE INDEX businesses_of_owner ON businesses (owner_id);
+
+CREATE TABLE offerings (
+    id           uuid PRIMARY KEY,
+    business_id  uuid NOT NULL REFERENCES businesses (id),
+    title        text NOT NULL CHECK (title <> ''),
+    summary      text NOT NULL,
+    currency     text NOT NULL,
+    target       bigint NOT NULL CHECK (target > 0),
+    minimum      bigint NOT NULL CHECK (minimum > 0),     -- least that one investment may be
+    maximum      bigint NOT NULL CHECK (maximum >= target), -- most that all together may be
+    rate_percent numeric(6, 3) NOT NULL,
+    term_months  smallint NOT NULL CHECK (term_months > 0),
+    escrow_id    uuid NOT NULL UNIQUE REFERENCES accounts (id),
+    state        text NOT NULL CHECK (state IN ('open', 'funded', 'failed')),
+    raised       bigint,                                  -- at closing; while open, what is in escrow
+    opened_at    timestamptz NOT NULL,
+    closes_at    timestamptz NOT NULL,
+    closed_at    timestamptz,
+    CHECK ((state = 'open') = (closed_at IS NULL) AND (state = 'open') = (raised IS NULL))
+);
+CREATE INDEX offerings_open ON offerings (id) WHERE state = 'open';
+CREATE INDEX offerings_of_business ON offerings (business_id);
+
+-- Written by invest_batch only, which has looked the offering up; no foreign keys, because they
+-- are checked row by row at the price of the batch's speed.
+CREATE TABLE investments (
+    id          uuid PRIMARY KEY,
+    offering_id uuid NOT NULL,
+    investor_id uuid NOT NULL,
+    amount      bigint NOT NULL CHECK (amount > 0),
+    currency    text NOT NULL,
+    posting_id  uuid NOT NULL,
+    state       text NOT NULL DEFAULT 'confirmed' CHECK (state IN ('confirmed', 'refunded')),
+    made_at     timestamptz NOT NULL
+);
+CREATE INDEX investments_in_offering ON investments (offering_id, investor_id);
+CREATE INDEX investments_of_investor ON investments (investor_id, id);
+CREATE TRIGGER investments_never_deleted BEFORE DELETE OR TRUNCATE ON investments
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- A batch of investments: keys, rules, postings, investments, answers and outbox in one statement,
+-- so in one transaction. Arrays have one element per investment unless said otherwise; item n is
+-- posting n of ledger_post, its first leg debits the wallet and its second credits the escrow.
+--
+-- Text that ends in a figure known only here comes as its head: the figure and the currency are
+-- put behind it. p_tail holds the ends of refusals that begin with a figure; p_funds_tail (per
+-- item) and p_guard_tail (per guard) are numbers into it. p_refused is the answer of an item that
+-- was refused before it came here. p_closed is the answer where the offering takes no more money.
+--
+-- o_status: 201 or 422 with the answer in o_body (new or stored under the key), 1 the key is in
+-- flight, 2 the key was used with another body. o_raised: what is in escrow after a new one.
+CREATE FUNCTION invest_batch(
+    p_recorded_at timestamptz,
+    p_id uuid[], p_reference text[], p_effective_at timestamptz[], p_metadata text[],
+    p_digest bytea[],
+    p_account uuid[], p_account_currency text[],
+    p_leg_posting integer[], p_leg_account integer[], p_leg_amount bigint[],
+    p_counter_key text[], p_counter_window text[], p_counter_total bigint[],
+    p_guard_posting integer[], p_guard_counter integer[], p_guard_delta bigint[],
+    p_guard_ceiling bigint[],
+    p_principal text[], p_route text[], p_key text[], p_lock bigint[], p_hash bytea[],
+    p_investment uuid[], p_investor uuid[], p_offering uuid[], p_amount bigint[],
+    p_currency text[], p_answer text[], p_refused text[],
+    p_closed text, p_tail text[], p_funds_tail integer[], p_guard_tail integer[],
+    -- the outbox rows of all items
+    p_row_item integer[], p_row_shard smallint[], p_row_lead boolean[], p_row_event uuid[],
+    p_row_kind text[], p_row_data text[], p_row_leg integer[], p_row_streams text[],
+    p_row_recipients text[], p_row_actor text[],
+    OUT o_status integer[], OUT o_body text[], OUT o_raised bigint[]
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    v_count   integer := cardinality(p_id);
+    v_free    boolean[];
+    v_closed  uuid[];
+    v_outcome integer[] := array_fill(0, ARRAY[v_count]);
+    v_new     boolean[] := array_fill(true, ARRAY[v_count]);
+    v_at      integer[];
+    v_figure  bigint[];
+    v_balance bigint[];
+    v_row     record;
+BEGIN
+    o_status := array_fill(0, ARRAY[v_count]);
+    o_body := array_fill(NULL::text, ARRAY[v_count]);
+    o_raised := array_fill(0::bigint, ARRAY[v_count]);
+
+    -- Keys. The lock first, the look afterwards: whoever held it before has committed.
+    SELECT array_agg(pg_try_advisory_xact_lock(l.lock) ORDER BY l.n) INTO v_free
+    FROM unnest(p_lock) WITH ORDINALITY AS l (lock, n);
+    FOR v_row IN
+        SELECT w.n::integer AS n, k.request_hash = w.hash AS same, k.status,
+               convert_from(k.body, 'UTF8') AS body
+        FROM unnest(p_principal, p_route, p_key, p_hash)
+             WITH ORDINALITY AS w (principal, route, key, hash, n)
+        JOIN idempotency_keys k
+            ON k.principal = w.principal AND k.route = w.route AND k.key = w.key
+    LOOP
+        v_new[v_row.n] := false;
+        v_outcome[v_row.n] := 9;
+        o_status[v_row.n] := CASE WHEN NOT v_row.same THEN 2 ELSE coalesce(v_row.status, 1) END;
+        o_body[v_row.n] := CASE WHEN v_row.same THEN v_row.body END;
+    END LOOP;
+
+    -- An offering closes under the lock of its escrow account, so what is open now stays open
+    -- until this transaction ends.
+    PERFORM ledger_lock(p_account);
+    SELECT coalesce(array_agg(o.id), '{}') INTO v_closed FROM offerings o
+    WHERE o.id = ANY (p_offering) AND (o.state <> 'open' OR o.closes_at <= p_recorded_at);
+
+    FOR v_n IN 1 .. v_count LOOP
+        IF v_new[v_n] AND NOT v_free[v_n] THEN
+            v_new[v_n] := false;
+            v_outcome[v_n] := 9;
+            o_status[v_n] := 1;
+        ELSIF v_outcome[v_n] = 0 AND p_refused[v_n] IS NOT NULL THEN
+            v_outcome[v_n] := 4;
+            o_body[v_n] := p_refused[v_n];
+        ELSIF v_outcome[v_n] = 0 AND p_offering[v_n] = ANY (v_closed) THEN
+            v_outcome[v_n] := 5;
+            o_body[v_n] := p_closed;
+        END IF;
+    END LOOP;
+
+    SELECT l.p_outcome, l.o_at, l.o_figure, l.o_leg_balance
+    INTO v_outcome, v_at, v_figure, v_balance
+    FROM ledger_post(
+        p_recorded_at, p_id, p_reference, p_effective_at, p_metadata, p_digest,
+        p_account, p_account_currency, p_leg_posting, p_leg_account, p_leg_amount,
+        p_counter_key, p_counter_window, p_counter_total,
+        p_guard_posting, p_guard_counter, p_guard_delta, p_guard_ceiling, v_outcome) AS l;
+
+    FOR v_n IN 1 .. v_count LOOP
+        IF v_outcome[v_n] = 0 THEN
+            o_status[v_n] := 201;
+            o_raised[v_n] := v_balance[2 * v_n];
+            o_body[v_n] := p_answer[v_n] || v_balance[2 * v_n - 1]
+                || ',"currency":"' || p_currency[v_n] || '"}}';
+        ELSIF v_outcome[v_n] = 1 THEN
+            o_status[v_n] := 422;
+            o_body[v_n] := '{"available":' || v_figure[v_n] || p_tail[p_funds_tail[v_n]];
+        ELSIF v_outcome[v_n] = 2 THEN
+            o_status[v_n] := 422;
+            o_body[v_n] := '{"used":' || v_figure[v_n] || p_tail[p_guard_tail[v_at[v_n]]];
+        ELSIF v_outcome[v_n] IN (4, 5) THEN
+            o_status[v_n] := 422;
+        ELSIF v_outcome[v_n] = 3 THEN
+            RAISE EXCEPTION 'an investment id was used twice' USING ERRCODE = 'unique_violation';
+        END IF;
+    END LOOP;
+
+    INSERT INTO investments
+        (id, offering_id, investor_id, amount, currency, posting_id, made_at)
+    SELECT w.id, w.offering, w.investor, w.amount, w.currency, w.posting, p_recorded_at
+    FROM unnest(p_investment, p_offering, p_investor, p_amount, p_currency, p_id, v_outcome)
+         AS w (id, offering, investor, amount, currency, posting, outcome)
+    WHERE w.outcome = 0;
+
+    INSERT INTO outbox (shard, lead, event_id, kind, data, streams, recipients, actor, evidence,
+                        recorded_at)
+    SELECT r.shard, r.lead, r.event, r.kind,
+           convert_to(r.data || v_balance[2 * r.item - 2 + r.leg]
+                      || ',"currency":"' || p_currency[r.item] || '"}}', 'UTF8'),
+           string_to_array(r.streams, ' '), string_to_array(r.recipients, ' ')::uuid[], r.actor,
+           CASE WHEN r.lead THEN p_digest[r.item] ELSE '' END, p_recorded_at
+    FROM unnest(p_row_item, p_row_shard, p_row_lead, p_row_event, p_row_kind, p_row_data,
+                p_row_leg, p_row_streams, p_row_recipients, p_row_actor)
+         WITH ORDINALITY AS r (item, shard, lead, event, kind, data, leg, streams, recipients,
+                               actor, n)
+    WHERE v_outcome[r.item] = 0
+    ORDER BY r.n;
+
+    INSERT INTO idempotency_keys
+        (principal, route, key, request_hash, status, body, recorded_at)
+    SELECT w.principal, w.route, w.key, w.hash, w.status, convert_to(w.body, 'UTF8'), p_recorded_at
+    FROM unnest(p_principal, p_route, p_key, p_hash, o_status, o_body, v_new)
+         AS w (principal, route, key, hash, status, body, new)
+    WHERE w.new;
+END $$;
