@@ -6,7 +6,7 @@ A namespace with ``members_only`` asks the ``Permission`` of its name; without o
 in, so a forgotten entry at the root closes a door and never opens one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -55,6 +55,9 @@ class Namespaces:
     def __init__(self, namespaces: Iterable[Namespace]) -> None:
         self._by_name = {namespace.name: namespace for namespace in namespaces}
         self.personal = next((each for each in self._by_name.values() if each.personal), None)
+
+    def __iter__(self) -> Iterator[Namespace]:
+        return iter(self._by_name.values())
 
     def of(self, channel: str) -> Namespace:
         """The policy of a channel a client named.

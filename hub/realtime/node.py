@@ -53,7 +53,8 @@ class Node:
     """Composition of the real-time server; see the Protocols in ``ports`` for its parts.
 
     ``permissions`` are asked for channels of ``members_only`` namespaces, by namespace name.
-    ``rpc`` adds procedures to ``ack``, ``seen``, ``typing`` and ``sync``.
+    ``rpc`` adds procedures to ``ack``, ``seen``, ``typing`` and ``sync``. ``reaches`` tells by
+    an event's kind whether it must reach its person; by default the catalogue of events does.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Node:
         streams: DurableStreams | None = None,
         permissions: Mapping[str, Permission] | None = None,
         rpc: Mapping[str, RpcHandler] | None = None,
+        reaches: Callable[[str], bool] | None = None,
     ) -> None:
         self.broker = broker
         self.namespaces = namespaces
@@ -76,6 +78,7 @@ class Node:
         self.streams = streams
         self.permissions = permissions or {}
         self.rpc = rpc or {}
+        self._kind_reaches = reaches or _reaches
         self.histories = Histories(broker, streams)
         self.ping_seconds = PING_SECONDS
         self.tally = Tally()
@@ -146,13 +149,12 @@ class Node:
         self.spawn(delivered(session.user, session.device, channel, offset))
 
     def reaches(self, data: bytes) -> bool:
-        """Whether an event asks to reach its person, by its kind in the catalogue."""
+        """Whether the event in ``data`` must reach its person."""
         try:
             kind = msgspec.json.decode(data, type=_Kind).event
         except msgspec.DecodeError:
             return False
-        event = catalogue().get(kind)
-        return event is not None and event.reach is not None
+        return self._kind_reaches(kind)
 
     async def permits(self, namespace: str, user: str, channel: str) -> bool:
         """Whether ``user`` may subscribe to ``channel``."""
@@ -297,6 +299,11 @@ class Node:
     @staticmethod
     def _tolerating(what: str) -> "_Tolerance":
         return _Tolerance(what)
+
+
+def _reaches(kind: str) -> bool:
+    event = catalogue().get(kind)
+    return event is not None and event.reach is not None
 
 
 class _Kind(msgspec.Struct):

@@ -166,7 +166,7 @@ class _Connection(asyncio.Protocol):
 
     def send(self, *words: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub means any length)
+            self._transport.write(hiredis.pack_command(cast("tuple[bytes]", words)))
 
     async def prepare(self, user: str | None, secret: str | None) -> None:
         """Signs in where Redis asks for it."""

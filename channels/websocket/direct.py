@@ -1,0 +1,117 @@
+"""uvicorn's protocols, taught to hand a WebSocket over to its session after the handshake.
+
+``DirectWebSocketProtocol`` (uvicorn's ``ws=``) puts ``hub.detach`` into the scope's extensions.
+The route accepts, calls it, and returns: the transport then belongs to a ``SlimProtocol`` that
+takes this one's place in uvicorn's set of connections. ``DirectHttpProtocol`` (uvicorn's
+``http=``) keeps what a client sent right behind its handshake, which uvicorn 0.54 drops. Bytes
+are held unparsed until either the route detaches or an ordinary ASGI handler asks for a message,
+so nothing is ever half-read by the wrong parser. uvicorn is pinned exactly because of this file.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from channels.websocket.slim import SlimProtocol
+from hub.realtime import Encoding, Node
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent
+
+__all__ = ["DETACH", "DirectHttpProtocol", "DirectWebSocketProtocol"]
+
+DETACH = "hub.detach"
+_SUBPROTOCOL = "Sec-WebSocket-Protocol"
+_MOST_EARLY_BYTES = 128 * 1024
+
+
+class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's own protocol up to the accept; from there whatever the route decides."""
+
+    _early = b""
+    _asgi_reads = False
+    _detached = False
+
+    def data_received(self, data: bytes) -> None:
+        if not self.handshake_initiated or self._asgi_reads:
+            super().data_received(data)
+            return
+        self._early += data
+        if len(self._early) > _MOST_EARLY_BYTES:
+            self.transport.pause_reading()  # resumed when somebody takes it
+
+    def handle_connect(self, event: Request) -> None:
+        # Some SDKs send an empty list of subprotocols, which the parser behind refuses.
+        offered = [each for each in event.headers.get_all(_SUBPROTOCOL) if each.strip()]
+        if _SUBPROTOCOL in event.headers:
+            del event.headers[_SUBPROTOCOL]
+            for each in offered:
+                event.headers[_SUBPROTOCOL] = each
+        super().handle_connect(event)
+        if self.response.status_code == 101 and not self.conn.extensions:
+            extensions = cast("dict[str, Any]", self.scope["extensions"])
+            extensions[DETACH] = self._detach
+
+    async def receive(self) -> "ASGIReceiveEvent":
+        if self.handshake_complete and not self._asgi_reads:
+            self._asgi_reads = True
+            early, self._early = self._early, b""
+            self.transport.resume_reading()
+            if early:
+                super().data_received(early)
+        return await super().receive()
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        if self._detached:  # the scope knows us by ``hub.detach``: cut the circle, free the memory
+            self.scope["extensions"] = {}
+
+    def _detach(self, node: Node, encoding: Encoding) -> bool:
+        """Gives the connection to a new session of ``node``; False if it is gone already."""
+        if self.transport.is_closing() or self.disconnected or self._asgi_reads:
+            return False
+        self.stop_keepalive()
+        self._detached = True
+        transport, self.transport = self.transport, cast("asyncio.Transport", _Gone())
+        slim = SlimProtocol(node, encoding, transport, cast("Any", self.connections))
+        self.connections.discard(self)
+        transport.set_protocol(slim)
+        transport.resume_reading()
+        early, self._early = self._early, b""
+        if early:
+            slim.data_received(early)
+        return True
+
+
+class DirectHttpProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, without losing the bytes behind an upgrade request."""
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._should_upgrade():
+                self._unsupported_upgrade_warning()
+                return
+            self.handle_websocket_upgrade()
+            behind = data[upgrade.args[0] :]
+            if behind:
+                cast("asyncio.Protocol", self.transport.get_protocol()).data_received(behind)
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("Invalid HTTP request received.")
+
+
+class _Gone:
+    """Stands where the transport was, for what uvicorn still does when the route returns."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
