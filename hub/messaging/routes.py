@@ -7,6 +7,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, SkipValidation
+from litestar.types import ControllerRouterHandler
 
 from hub.clock import Clock
 from hub.database import Connection, Database
@@ -205,3 +206,12 @@ async def read(
 
 def _conversation(text: str) -> ConversationId:
     return ConversationId(parse_id(text))
+
+
+routes: list[ControllerRouterHandler] = [
+    list_conversations,
+    open_conversation,
+    list_messages,
+    write,
+    read,
+]
