@@ -172,6 +172,7 @@ def create_sandbox(
         exception_handlers={HubError: _problem},
         response_headers={"content-security-policy": _CONTENT_POLICY},
         openapi_config=None,
+        logging_config=None,
     )
 
 

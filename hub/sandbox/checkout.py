@@ -106,7 +106,8 @@ async def abandon(access_code: FromPath[str], world: NamedDependency[World]) -> 
     row = _leave(world, access_code, "abandoned", "The transaction was not completed")
     metadata = msgspec.json.decode(row["metadata"]) if row["metadata"] else None
     cancel = metadata.get("cancel_action") if isinstance(metadata, dict) else None
-    return CheckoutResult("abandoned", cancel if isinstance(cancel, str) else None)
+    wanted = isinstance(cancel, str) and cancel.startswith(("https://", "http://"))
+    return CheckoutResult("abandoned", cancel if wanted else None)
 
 
 def fees_of(amount: int, currency: str) -> int:

@@ -27,6 +27,8 @@ __all__ = ["PROVIDER", "ServiceAccount", "routes"]
 PROVIDER = "fcm"
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+# google-auth names Google's endpoint as the audience, whatever token_uri it posts to.
+_GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"
 _LIFETIME = 3_599  # seconds, as Google's tokens
 _LEEWAY = 300  # seconds a client's clock may be off
 _SCOPES = frozenset(
@@ -90,7 +92,7 @@ class ServiceAccount:
             assertion,
             self.public_key,
             algorithms=["RS256"],
-            audience=self.token_uri,
+            audience=(self.token_uri, _GOOGLE_AUDIENCE),
             issuer=self.email,
             leeway=_LEEWAY,
             options={"require": ["iss", "aud", "iat", "exp"]},

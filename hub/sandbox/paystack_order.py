@@ -61,7 +61,7 @@ def order_from(fields: dict[str, Any]) -> Order:
     channels = fields.get("channels") or sorted(_CHANNELS)
     if not isinstance(email, str) or _EMAIL.fullmatch(email) is None:
         raise wrong("Invalid Email Address Passed", "invalid_email_address", "email address")
-    if currency not in _MINIMUM:
+    if not isinstance(currency, str) or currency not in _MINIMUM:
         raise Refusal(
             403,
             "Currency not supported by merchant",

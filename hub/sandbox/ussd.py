@@ -48,18 +48,17 @@ async def dial_or_answer(
     if session_id is None:
         return await _dial(world, msisdn, keys)
     session = _session(world, msisdn, session_id)
+    if session["status"] == "waiting":  # a phone has one keypad: the last answer is under way
+        raise Conflict("The network still waits for the last answer.")
     if session["status"] != "open" or _age(world, session) > world.pace.ussd_session:
         _finish(world, session, "Incomplete", "")
         return UssdTurn(session_id, _MMI_PROBLEM, more=False)
     path = f"{session['path']}*{keys}" if session["path"] else keys
-    # Atomic: of two answers at once only one is taken, as a phone has one keypad.
-    if not world.store.run(
-        "UPDATE ussd_sessions SET path = ?, hops = hops + 1, status = 'waiting'"
-        " WHERE id = ? AND status = 'open'",
+    world.store.run(
+        "UPDATE ussd_sessions SET path = ?, hops = hops + 1, status = 'waiting' WHERE id = ?",
         path,
         session_id,
-    ):
-        raise Conflict("The network still waits for the last answer.")
+    )
     return await _hop(world, _session(world, msisdn, session_id))
 
 
