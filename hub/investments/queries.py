@@ -11,6 +11,7 @@ __all__ = [
     "BACKINGS",
     "BUSINESS",
     "BUSINESSES_OF",
+    "BUSINESS_WALLETS",
     "CLOSE_OFFERING",
     "DUE",
     "INSERT_BUSINESS",
@@ -80,6 +81,11 @@ BACKINGS = _INVESTMENT.format(
     join=" JOIN people p ON p.id = i.investor_id",
     where="o.business_id = $1",
 )
+
+BUSINESS_WALLETS = """
+SELECT id, currency, posted, held, posted - held FROM accounts
+WHERE owner = $1 AND purpose = 'wallet' ORDER BY currency
+"""
 
 WALLETS = """
 SELECT owner, id FROM accounts

@@ -20,7 +20,7 @@ CREATE TABLE offerings (
     target       bigint NOT NULL CHECK (target > 0),
     minimum      bigint NOT NULL CHECK (minimum > 0),     -- least that one investment may be
     maximum      bigint NOT NULL CHECK (maximum >= target), -- most that all together may be
-    rate_percent numeric(6, 3) NOT NULL,
+    rate_percent numeric NOT NULL CHECK (rate_percent BETWEEN 0 AND 100),
     term_months  smallint NOT NULL CHECK (term_months > 0),
     escrow_id    uuid NOT NULL UNIQUE REFERENCES accounts (id),
     state        text NOT NULL CHECK (state IN ('open', 'funded', 'failed')),
