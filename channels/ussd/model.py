@@ -152,7 +152,10 @@ class Backing(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """An offering; ``rate_percent`` and ``closes_on`` (ISO date) are as they are shown."""
+    """An offering; ``rate_percent`` and ``closes_on`` (ISO date) are as they are shown.
+
+    ``maximum`` is the most that one may still invest.
+    """
 
     id: str
     title: str

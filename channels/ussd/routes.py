@@ -7,16 +7,16 @@ session's end. A wrong token is a 404 like any path that does not exist. Every w
 
 import hmac
 
-from channels.ussd.desk import HubDesk
 from litestar import Request, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.exceptions import ClientException
-from litestar.params import FromPath
+from litestar.params import FromPath, SkipValidation
 from litestar.types import ControllerRouterHandler
 
 from channels.ussd.aggregators.africas_talking import answer_text, parse_turn
+from channels.ussd.desk import HubDesk
 from channels.ussd.drafts import Promises
 from channels.ussd.session import Sessions
 from channels.ussd.turn import Ussd
@@ -48,7 +48,7 @@ async def answer_hop(
     database: NamedDependency[Database],
     redis: NamedDependency[RedisClient],
     keyring: NamedDependency[Keyring],
-    clock: NamedDependency[Clock],
+    clock: NamedDependency[SkipValidation[Clock]],
     limits: NamedDependency[Limits],
     investing: NamedDependency[Investing],
 ) -> str:

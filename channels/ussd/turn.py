@@ -33,6 +33,7 @@ from channels.ussd.model import (
     Screen,
     State,
 )
+from channels.ussd.screens import screen_kind
 from channels.ussd.screens.base import reason
 from channels.ussd.session import Answer, Busy, Claim, Sessions
 from channels.ussd.wording import language_of_region, say
@@ -278,7 +279,7 @@ def _person(state: State) -> PersonId:
 
 def _worth(state: State, answer: Answer) -> bool:
     """Whether a person who redials should be offered to go on from here."""
-    if not state.signed_in or state.here.screen == "home":
+    if not state.signed_in or not screen_kind(state.here.screen).resumes:
         return False
     return answer.more or answer.text == _end(state.language, "end.promised").text
 

@@ -46,12 +46,14 @@ def reason(language: str, outcome: Outcome) -> str:
 _REASONS = {
     "insufficient_funds": "insufficient_funds",
     "guard_refused": "guard_refused",
+    "over_transaction_limit": "guard_refused",
     "kyc_required": "kyc_required",
     "offering_closed": "offering_closed",
     "below_minimum": "below_minimum",
     "idempotency_key_in_flight": "in_flight",
     "ussd_request_lost": "lost",
     "offering_not_found": "not_found",
+    "conversation_unknown": "not_found",
     "not_found": "not_found",
     "rate_limited": "too_many",
     "too_many_requests": "too_many",
@@ -62,9 +64,14 @@ _REASONS = {
 
 
 class ScreenKind:
-    """A screen. ``show`` is asked in every turn; the others only where a screen has such inputs."""
+    """A screen. ``show`` is asked in every turn; the others only where a screen has such inputs.
+
+    ``resumes`` says whether a session dropped here stopped in the middle of something, so that
+    the person is offered to go on; one who hung up after reading is not asked.
+    """
 
     name = ""
+    resumes = False
 
     def show(self, place: Place, look: Look) -> View:
         """What it shows, and what each choice leads to."""

@@ -20,9 +20,13 @@ class Home(ScreenKind):
 
 
 class Notice(ScreenKind):
-    """Shows the sentence in ``args``: what came of something."""
+    """Shows the sentence in ``args``: what came of something.
+
+    Resumable, because nobody knows whether it was read: redialling shows the outcome again.
+    """
 
     name = "notice"
+    resumes = True
 
     def show(self, place: Place, look: Look) -> View:
         return View(place.args[0] if place.args else "")

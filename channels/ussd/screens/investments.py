@@ -15,7 +15,7 @@ __all__ = ["screens"]
 
 
 class Investments(ScreenKind):
-    """Owners choose between their own investments and each business; others see theirs at once."""
+    """Shows at once what there is, and asks only those who have both kinds or several shops."""
 
     name = "investments"
 
@@ -23,6 +23,8 @@ class Investments(ScreenKind):
         businesses = look.need(Businesses())
         if not businesses:
             return _mine(look)
+        if len(businesses) == 1 and not look.need(MyInvestments()):
+            return _in_business(businesses[0].id, businesses[0].name, look)
         options = [
             Option(business.name, Go(Place("business", (business.id, business.name))))
             for business in businesses
@@ -39,35 +41,40 @@ class MyInvestmentsScreen(ScreenKind):
 
 
 class BusinessScreen(ScreenKind):
-    """``args``: business id and name. First how far each offering is, then who invested."""
+    """``args``: business id and name."""
 
     name = "business"
 
     def show(self, place: Place, look: Look) -> View:
         business, name = place.args
-        backings = look.need(InvestmentsIn(business))
-        lines = [look.say("investments.in_head", business=name)]
-        if not backings:
-            lines.append(look.say("investments.in_none"))
-        for title in dict.fromkeys(backing.offering_title for backing in backings):
-            those = [backing for backing in backings if backing.offering_title == title]
-            lines.append(
-                look.say(
-                    "investments.in_total",
-                    title=title,
-                    raised=look.money(those[0].raised),
-                    target=look.money(those[0].target),
-                )
+        return _in_business(business, name, look)
+
+
+def _in_business(business: str, name: str, look: Look) -> View:
+    """First how far each offering is, then who invested in it, the newest first."""
+    backings = look.need(InvestmentsIn(business))
+    lines = [look.say("investments.in_head", business=name)]
+    if not backings:
+        lines.append(look.say("investments.in_none"))
+    for title in dict.fromkeys(backing.offering_title for backing in backings):
+        those = [backing for backing in backings if backing.offering_title == title]
+        lines.append(
+            look.say(
+                "investments.in_total",
+                title=title,
+                raised=look.money(those[0].raised),
+                target=look.money(those[0].target),
             )
-            lines += [
-                look.say(
-                    "investments.in_line",
-                    investor=backing.investor_name,
-                    amount=look.money(backing.amount),
-                )
-                for backing in those
-            ]
-        return View("\n".join(lines))
+        )
+        lines += [
+            look.say(
+                "investments.in_line",
+                investor=backing.investor_name,
+                amount=look.money(backing.amount),
+            )
+            for backing in those
+        ]
+    return View("\n".join(lines))
 
 
 def _mine(look: Look) -> View:

@@ -53,6 +53,7 @@ class ConversationScreen(ScreenKind):
     """
 
     name = "conversation"
+    resumes = True
 
     def show(self, place: Place, look: Look) -> View:
         conversation, name = place.args
@@ -72,6 +73,7 @@ class ReplyScreen(ScreenKind):
     """``args``: conversation id, the other's name, draft id."""
 
     name = "reply"
+    resumes = True
 
     def show(self, place: Place, look: Look) -> View:
         _, name, draft = place.args

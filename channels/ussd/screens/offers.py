@@ -57,6 +57,7 @@ class OfferScreen(ScreenKind):
     """``args``: offering id."""
 
     name = "offer"
+    resumes = True
 
     def show(self, place: Place, look: Look) -> View:
         offer = look.need(OfferDetails(place.args[0]))
@@ -79,6 +80,7 @@ class AmountScreen(ScreenKind):
     """``args``: offering id."""
 
     name = "amount"
+    resumes = True
 
     def show(self, place: Place, look: Look) -> View:
         offer = look.need(OfferDetails(place.args[0]))
@@ -113,6 +115,7 @@ class ConfirmScreen(ScreenKind):
     """``args``: offering id and title, amount in minor units, currency, draft id."""
 
     name = "confirm_investment"
+    resumes = True
 
     def show(self, place: Place, look: Look) -> View:
         action = _action(place)

@@ -55,6 +55,7 @@ class Resume(ScreenKind):
     """Offers the place where the last session was dropped."""
 
     name = "resume"
+    resumes = True
 
     def show(self, place: Place, look: Look) -> View:
         return View(

@@ -102,6 +102,13 @@ async def test_after_ten_minutes_a_dropped_session_is_over(phone: Any, clock: Ma
     assert (await dialled.types("2580")).text == HOME
 
 
+async def test_who_hung_up_after_reading_is_not_asked_to_go_on(phone: Any) -> None:
+    await phone().types("", "2580", "1")
+    dialled = phone()
+    await dialled.post()
+    assert (await dialled.types("2580")).text == HOME
+
+
 async def test_whoever_does_not_know_the_pin_cannot_spoil_the_place(phone: Any) -> None:
     await phone().types("", "2580", "3", "1")
     thief = phone()

@@ -8,11 +8,13 @@ import pytest
 from channels.ussd import menu
 from channels.ussd.model import (
     Ask,
+    Businesses,
     Caller,
     Conversations,
     DraftOutcome,
     Facts,
     Invest,
+    MyInvestments,
     Offers,
     Outcome,
     Place,
@@ -67,6 +69,15 @@ def test_the_owner_reads_balance_and_investments_in_swahili(dial: Any) -> None:
     assert phone.types("00", "9") == (
         "Hakuna chaguo hilo.\nBvester\n1 Salio\n2 Uwekezaji\n3 Fursa\n4 Ujumbe\n5 Lugha\n0 Toka"
     )
+
+
+def test_an_owner_of_one_shop_without_investments_sees_its_investors_at_once(
+    dial: Any, world: Any
+) -> None:
+    world.answers[MyInvestments()] = ()
+    assert dial("sw").types("2580", "2").startswith("Ziwa Fish:\nCold store: KES 110,000")
+    world.answers[Businesses()] = ()
+    assert dial().types("2580", "2").startswith("You have no investments yet.")
 
 
 def test_an_investment_is_confirmed_once(dial: Any, world: Any) -> None:
