@@ -54,13 +54,19 @@ export function App() {
         phone={network === null || phoneAlone ? null : { open: phoneOpen, toggle: togglePhone }}
       />
       <main id="content" tabIndex={-1} data-tab={tab ?? "home"} data-view={phoneAlone ? undefined : view}>
-        {phoneAlone && config ? (
+        {phoneAlone && config && (
           <div class="phone-page">
-            <Lazy load={loadPhone} props={{ config, network: network ?? "" }} />
+            <Lazy load={loadPhone} props={{ config, network }} />
           </div>
-        ) : now.is === "in" && view ? (
-          <Lazy key={now.person.id} load={loadSignedIn} props={{ person: now.person, view }} />
-        ) : now.is === "out" ? (
+        )}
+        {now.is === "in" && view ? (
+          // Stays while the phone is shown alone: the connection goes on.
+          <Lazy
+            key={now.person.id}
+            load={loadSignedIn}
+            props={{ person: now.person, view: phoneAlone ? null : view }}
+          />
+        ) : phoneAlone ? null : now.is === "out" ? (
           <SignIn config={config} />
         ) : (
           <Waiting unreachable={now.is === "unreachable"} />

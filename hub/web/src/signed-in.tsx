@@ -1,4 +1,4 @@
-/** What a signed-in person sees: connects, reads, and shows the page of the chosen view. */
+/** What a signed-in person sees: connects, reads, and shows the page of the chosen view, if any. */
 import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 
@@ -21,7 +21,7 @@ const PAGES: Record<View, ComponentType<{ person: Person }>> = {
   operations: Operations,
 };
 
-export function SignedIn({ person, view }: { person: Person; view: View }) {
+export function SignedIn({ person, view }: { person: Person; view: View | null }) {
   useEffect(() => {
     const owner = person.roles.includes("business_owner");
     if (isLanguage(person.language)) void speak(person.language, person.country);
@@ -44,10 +44,10 @@ export function SignedIn({ person, view }: { person: Person; view: View }) {
     };
   }, [person.id]);
 
-  const Page = PAGES[view];
+  const Page = view && PAGES[view];
   return (
     <>
-      <Page person={person} />
+      {Page && <Page person={person} />}
       <Announcer />
     </>
   );

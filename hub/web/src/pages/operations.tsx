@@ -4,9 +4,10 @@ import { useEffect, useState } from "preact/hooks";
 import { get, NoAnswer, Problem } from "../api";
 import { watch } from "../live";
 import { timeOfDay } from "../moment";
+import { formatMoney } from "../money";
 import { Card } from "../parts/card";
 import { problemText } from "../problem-text";
-import type { Overview } from "../types";
+import type { Money, Overview } from "../types";
 import { useSpeech } from "../words";
 
 const EVERY_MS = 10_000;
@@ -86,7 +87,7 @@ export function Operations() {
               attempt.channel,
               attempt.state,
               number(attempt.count),
-              costText(attempt),
+              costText(attempt, locale),
             ])}
             empty={t("ops_none")}
           />
@@ -103,12 +104,12 @@ export function Operations() {
   );
 }
 
-/** Whatever the hub tells of the price: "KES 0.80", or a figure with its currency beside it. */
-function costText(attempt: Overview["attempts"][number]): string {
+/** What the attempts cost: as money, or a figure with its currency beside it. */
+function costText(attempt: Overview["attempts"][number], locale: string): string {
   const cost = attempt["cost"];
   if (cost == null) return "";
-  if (typeof cost !== "object") return [attempt["currency"], cost].filter(Boolean).join(" ");
-  return Object.values(cost).reverse().join(" ");
+  if (typeof cost === "object") return formatMoney(cost as Money, locale);
+  return [attempt["currency"], cost].filter(Boolean).join(" ");
 }
 
 function Table({ head, rows, empty }: { head: string[]; rows: string[][]; empty: string }) {

@@ -47,10 +47,7 @@ function BusinessCards({ business }: { business: Business }) {
       </Card>
       <Card title={t("backed_by")} tabs="home offers" testId="backers">
         {invested?.length ? (
-          <InvestmentList
-            items={invested}
-            nameOf={(one) => [one.investor_name, one.offering_title].filter(Boolean).join(" · ")}
-          />
+          <InvestmentList items={invested} by="investor" />
         ) : (
           <p class="empty">{t("no_backers")}</p>
         )}
@@ -67,10 +64,7 @@ function BusinessWallet({ business }: { business: Business }) {
     <section class="card wallet" data-tabs="home" aria-label={t("business_wallet", { business: business.name })}>
       {wallets.map((wallet) => (
         <div class="purse" key={wallet.currency}>
-          <h2>
-            {t("business_wallet", { business: business.name })}{" "}
-            <span class="currency">{wallet.currency}</span>
-          </h2>
+          <h2>{t("business_wallet", { business: business.name })}</h2>
           <p class="sum">
             <Amount
               money={{ amount: minorOf(wallet.available), currency: wallet.currency }}

@@ -2,11 +2,11 @@
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { useCell } from "../cell";
+import { chooseHandset, handsetNumber } from "../config";
 import { handset, type Handset } from "../handset";
 import { timeOfDay, when } from "../moment";
 import { Icon } from "../parts/icons";
 import { roleText } from "../parts/role";
-import { recall, remember } from "../storage";
 import type { Config } from "../types";
 import { useSpeech } from "../words";
 
@@ -32,27 +32,24 @@ export function PhonePanel({ config, network }: { config: Config; network: strin
   const { t } = speech;
   const people = config.demo?.people ?? [];
   const id = useId();
-  const [number, setNumber] = useState(() => recall("local", "handset") ?? firstOf(people));
+  const number = useCell(handsetNumber) ?? firstOf(people);
   const listed = people.some(({ phone }) => phone === number);
-  const [other, setOther] = useState(!listed);
+  const [typing, setTyping] = useState(false);
+  const other = typing || !listed;
   const person = people.find(({ phone }) => phone === number);
 
   const choose = (value: string) => {
-    setOther(value === OTHER);
-    if (value !== OTHER) use(value);
-  };
-  const use = (value: string) => {
-    setNumber(value);
-    remember("local", "handset", value);
+    setTyping(value === OTHER);
+    if (value !== OTHER) chooseHandset(value);
   };
   return (
     <section class="phone-panel" data-testid="phone-panel" aria-label={t("ph_title")}>
-      <header>
-        <h2>{t("ph_title")}</h2>
-        <p class="hint">{t("ph_lead")}</p>
-      </header>
+      <h2 title={t("ph_lead")}>{t("ph_title")}</h2>
       <div class="field">
-        <label for={id}>{t("ph_number")}</label>
+        <label for={id}>
+          {t("ph_number")}
+          {person?.pin && <span class="hint"> · {t("ph_pin", { pin: person.pin })}</span>}
+        </label>
         <select
           id={id}
           data-testid="phone-number"
@@ -73,10 +70,9 @@ export function PhonePanel({ config, network }: { config: Config; network: strin
             placeholder="+254712345678"
             value={listed ? "" : number}
             data-testid="phone-other"
-            onChange={(event) => use(event.currentTarget.value.replace(/[\s()-]/g, ""))}
+            onInput={(event) => chooseHandset(event.currentTarget.value.replace(/[\s()-]/g, ""))}
           />
         )}
-        {person?.pin && <p class="hint">{t("ph_pin", { pin: person.pin })}</p>}
       </div>
       {/^\+\d{8,15}$/.test(number) && (
         <Device key={number} number={number} network={network} code={config.ussd_code ?? "*384*7#"} />

@@ -1,11 +1,12 @@
 /** Signing in: a phone number, then the code that arrives on it. */
 import { useEffect, useId, useState } from "preact/hooks";
 
-import type { Config } from "../types";
+import { chooseHandset } from "../config";
+import { roleText } from "../parts/role";
 import { problemText } from "../problem-text";
 import { sendCode, signIn, type Challenge } from "../session";
+import type { Config } from "../types";
 import { useSpeech } from "../words";
-import { roleText } from "../parts/role";
 
 const RESEND_AFTER_S = 30;
 
@@ -161,7 +162,10 @@ function DemoPeople({ config, phone, onPick }: {
               type="button"
               class="person"
               aria-pressed={person.phone === phone}
-              onClick={() => onPick(person.phone)}
+              onClick={() => {
+                onPick(person.phone);
+                chooseHandset(person.phone);
+              }}
             >
               <span>{person.name}</span>
               <small>{roleText(person.role, speech)}</small>

@@ -27,26 +27,26 @@ export function Investments() {
       aside={total && <p class="total" title={t("invested_in_all")}>{total}</p>}
     >
       <Listed from={investments} empty={t("no_investments")}>
-        {(items) => <InvestmentList items={items} nameOf={(one) => one.offering_title} />}
+        {(items) => <InvestmentList items={items} by="offering" />}
       </Listed>
     </Card>
   );
 }
 
-export function InvestmentList({ items, nameOf }: {
-  items: Investment[];
-  nameOf: (investment: Investment) => string;
-}) {
+/** Investments as rows, each named by its offering, or by its investor where that is the news. */
+export function InvestmentList({ items, by }: { items: Investment[]; by: "offering" | "investor" }) {
   const speech = useSpeech();
   return (
     <ul class="rows">
       {items.map((investment) => {
-        const { id, amount, made_at: madeAt } = investment;
+        const { id, amount, offering_title: offering, made_at: madeAt } = investment;
+        const investor = by === "investor" ? investment.investor_name : undefined;
         return (
           <li key={id} data-testid="investment" data-state={investment.state}>
             <div>
-              <p>{nameOf(investment)}</p>
+              <p>{investor ?? offering}</p>
               <p class="meta">
+                {investor !== undefined && <>{offering} · </>}
                 {stateText(investment.state, speech)}
                 {madeAt != null && (
                   <>

@@ -3,13 +3,22 @@ import { useEffect, useState } from "preact/hooks";
 
 import { call } from "../api";
 import { useAttempt } from "../attempt";
+import { useCell } from "../cell";
 import { watch } from "../live";
 import { ahead, dateOf } from "../moment";
 import { exponentOf, formatMoney } from "../money";
 import { problemText } from "../problem-text";
 import { go } from "../router";
-import { conversations, investments, offerings, readOffering, takeOffering, wallets } from "../stores";
-import type { Conversation, Investment, Money, Offering, Person } from "../types";
+import {
+  businesses,
+  conversations,
+  investments,
+  offerings,
+  readOffering,
+  takeOffering,
+  wallets,
+} from "../stores";
+import type { Conversation, Investment, Offering, Person } from "../types";
 import { useSpeech } from "../words";
 import { Card } from "./card";
 import { Listed } from "./list-state";
@@ -53,6 +62,7 @@ export function useOfferingStream(id: string): void {
 function Offer({ offering, person }: { offering: Offering; person: Person }) {
   const { t } = useSpeech();
   useOfferingStream(offering.id);
+  const own = useCell(businesses.value)?.some(({ id }) => id === offering.business_id) ?? false;
   const open = offering.state === "open" && dateOf(offering.closes_at).getTime() > Date.now();
   return (
     <article class="offer" data-testid={`offer-${offering.id}`} data-state={offering.state}>
@@ -67,7 +77,9 @@ function Offer({ offering, person }: { offering: Offering; person: Person }) {
       <Progress raised={offering.raised} target={offering.target} />
       <OfferFacts offering={offering} open={open} />
       {open && <Invest offering={offering} person={person} />}
-      <AskOwner offering={offering} label={t("ask_owner", { business: offering.business_name })} />
+      {!own && (
+        <AskOwner offering={offering} label={t("ask_owner", { business: offering.business_name })} />
+      )}
     </article>
   );
 }
@@ -102,10 +114,10 @@ export function OfferFacts({ offering, open }: { offering: Offering; open: boole
 function Invest({ offering, person }: { offering: Offering; person: Person }) {
   const speech = useSpeech();
   const { t, locale } = speech;
-  const [made, setMade] = useState<Money | null>(null);
+  const [made, setMade] = useState<Investment | null>(null);
   const { currency } = offering.target;
   const attempt = useAttempt<Investment>(`invest.${person.id}.${offering.id}`, (answer) => {
-    setMade(answer.amount);
+    setMade(answer);
     void Promise.all([investments.refresh(), wallets.refresh(), readOffering(offering.id)]);
   });
   const refused = attempt.state.is === "refused" ? attempt.state.problem : null;
@@ -114,6 +126,7 @@ function Invest({ offering, person }: { offering: Offering; person: Person }) {
   return (
     <>
       <MoneyForm
+        key={made?.id}
         label={t("invest_amount", { currency })}
         action={t("invest")}
         currency={currency}
@@ -124,12 +137,8 @@ function Invest({ offering, person }: { offering: Offering; person: Person }) {
         inputTestId="invest-amount"
         buttonTestId="invest"
         fault={refused && problemText(refused, speech)}
-        onEdit={() => {
-          attempt.clear();
-          setMade(null);
-        }}
+        onEdit={attempt.clear}
         onSubmit={(amount) => {
-          setMade(null);
           attempt.submit("/v1/investments", { offering_id: offering.id, amount });
         }}
       />
@@ -141,9 +150,9 @@ function Invest({ offering, person }: { offering: Offering; person: Person }) {
           </button>
         </p>
       )}
-      {made && (
+      {made && !attempt.busy && !refused && (
         <p class="note settled" role="status" data-testid="invest-done">
-          {t("invest_done", { amount: formatMoney(made, locale, true), offering: offering.title })}
+          {t("invest_done", { amount: formatMoney(made.amount, locale, true), offering: offering.title })}
         </p>
       )}
     </>

@@ -27,9 +27,7 @@ export function Wallets({ person }: { person: Person }) {
         const held = minorOf(wallet.held);
         return (
           <div class="purse" key={currency}>
-            <h2>
-              {t("balance")} <span class="currency">{currency}</span>
-            </h2>
+            <h2>{t("balance")}</h2>
             <p class="sum">
               {known === null ? (
                 <span class="figure waiting">…</span>
@@ -86,6 +84,7 @@ function TopUp({ person, currency }: { person: Person; currency: string }) {
   return (
     <div class="top-up">
       <MoneyForm
+        key={payment?.id}
         label={t("top_up_amount", { currency })}
         action={t("top_up")}
         currency={currency}
