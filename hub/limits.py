@@ -9,6 +9,7 @@ personal data: callers use blind indexes for phone numbers.
 import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from ipaddress import IPv4Address, ip_address, ip_network
 from math import ceil
 from typing import Any
 
@@ -67,8 +68,20 @@ Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitab
 
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """The caller's address, as the server (or a proxy that it trusts) gives it."""
-    return connection.client.host if connection.client else "unknown"
+    """The caller's address, as the server (or a proxy that it trusts) gives it.
+
+    Of an IPv6 address only the network of 64 bits: a single customer has all of it.
+    """
+    host = connection.client.host if connection.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host or "unknown"
+    if isinstance(address, IPv4Address):
+        return host
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), 64), strict=False))
 
 
 def limit_by_address(name: str, *, rate_per_minute: float, burst: int) -> Guard:

@@ -32,7 +32,8 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _NOBODYS = _hasher.hash("no PIN has letters")
 
 _COUNT_TRY = """
-INSERT INTO pins AS p (person_id, failures) SELECT id, 1 FROM people WHERE id = $1
+INSERT INTO pins AS p (person_id, failures) SELECT id, 1 FROM people
+WHERE id = $1 AND state = 'active'
 ON CONFLICT (person_id) DO UPDATE SET failures = p.failures + 1
 WHERE p.locked_until IS NULL OR p.locked_until <= $2
 RETURNING failures, hash
@@ -96,7 +97,7 @@ async def verify_pin(database: Database, clock: Clock, person_id: PersonId, pin:
             until = await tx.fetchval(
                 "SELECT locked_until FROM pins WHERE person_id = $1", person_id
             )
-            if until is None:  # nobody has this id: as wrong as a first wrong PIN
+            if until is None:  # nobody (active) has this id: as wrong as a first wrong PIN
                 return 1, None
             raise _locked(until, now)
         wait = lock_after(row["failures"])

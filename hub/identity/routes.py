@@ -60,7 +60,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _log = logger("identity")
 
 
-@post("/v1/sign-in/codes", status_code=202, opt={"public": True})
+@post("/v1/sign-in/codes", status_code=202, opt={"public": True}, tags=["sign-in"])
 async def ask_code(
     data: JSONBody[AskCode],
     request: Request[None, None, Any],
@@ -96,7 +96,7 @@ async def _send(sender: CodeSender, phone: Phone, code: str | None, language: st
         _log.error("a sign-in code could not be sent to %s", mask(phone))
 
 
-@post("/v1/sign-in/sessions", opt={"public": True})
+@post("/v1/sign-in/sessions", opt={"public": True}, tags=["sign-in"])
 async def sign_in(
     data: JSONBody[GiveCode],
     request: Request[None, None, Any],
@@ -121,7 +121,7 @@ async def sign_in(
     return _answer(session, tokens, settings, 201)
 
 
-@post("/v1/sign-in/refresh", status_code=200, opt={"public": True})
+@post("/v1/sign-in/refresh", status_code=200, opt={"public": True}, tags=["sign-in"])
 async def refresh(
     request: Request[None, None, Any],
     database: NamedDependency[Database],
@@ -140,7 +140,7 @@ async def refresh(
     return _answer(session, tokens, settings, 200)
 
 
-@post("/v1/sign-out", status_code=204)
+@post("/v1/sign-out", status_code=204, tags=["sign-in"])
 async def sign_out(
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
@@ -156,7 +156,7 @@ async def sign_out(
     return Response(None, status_code=204, cookies=[_cookie("", settings, max_age=0)])
 
 
-@get("/v1/me")
+@get("/v1/me", tags=["me"])
 async def me(
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
@@ -171,7 +171,7 @@ async def me(
     return Response(view, headers=_NO_STORE)
 
 
-@patch("/v1/me", status_code=204)
+@patch("/v1/me", status_code=204, tags=["me"])
 async def change_me(
     data: JSONBody[ChangeMe],
     request: Request[Principal, None, Any],
@@ -185,7 +185,7 @@ async def change_me(
     await database.transaction(work)
 
 
-@put("/v1/me/pin", status_code=204)
+@put("/v1/me/pin", status_code=204, tags=["me"])
 async def change_pin(
     data: JSONBody[ChangePin],
     request: Request[Principal, None, Any],
@@ -201,7 +201,7 @@ async def change_pin(
     await database.transaction(work)
 
 
-@get("/v1/realtime/token")
+@get("/v1/realtime/token", tags=["me"])
 async def realtime_token(
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
@@ -216,7 +216,7 @@ async def realtime_token(
     return Response(RealtimeToken(token, CONNECTION_SECONDS), headers=_NO_STORE)
 
 
-@put("/v1/devices/current/push-token", status_code=204)
+@put("/v1/devices/current/push-token", status_code=204, tags=["me"])
 async def change_push_token(
     data: JSONBody[PushToken],
     request: Request[Principal, None, Any],
@@ -234,7 +234,7 @@ async def change_push_token(
     await database.transaction(work)
 
 
-@get("/.well-known/jwks.json", opt={"public": True})
+@get("/.well-known/jwks.json", opt={"public": True}, tags=["sign-in"])
 async def jwks(tokens: NamedDependency[Tokens]) -> Response[dict[str, Any]]:
     """The public key of our tokens."""
     return Response(tokens.jwks(), headers={"Cache-Control": "public, max-age=300"})

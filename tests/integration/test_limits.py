@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from hub.clock import ManualClock
 from hub.embedded import Addresses
 from hub.errors import HubError
-from hub.limits import Limits, RateLimited, limit_by_address
+from hub.limits import Limits, RateLimited, address_of, limit_by_address
 from hub.problems import problem, status_of
 from hub.redis_client import RedisClient, open_redis
 
@@ -106,3 +106,18 @@ async def test_the_guard_counts_by_address(redis: RedisClient, clock: ManualCloc
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://hub") as client:
         assert [(await client.get("/")).status_code for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("host", "bucket"),
+    [
+        ("196.201.214.1", "196.201.214.1"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("::ffff:196.201.214.1", "196.201.214.1"),
+        ("testclient", "testclient"),
+        (None, "unknown"),
+    ],
+)
+def test_an_address_is_one_customer(host: str | None, bucket: str) -> None:
+    caller = SimpleNamespace(client=SimpleNamespace(host=host) if host else None)
+    assert address_of(caller) == bucket  # type: ignore[arg-type]

@@ -104,3 +104,12 @@ async def test_the_pin_itself_stands_nowhere(database: Database, amina: Person) 
         row = str(await connection.fetchval("SELECT pins::text FROM pins"))
     assert "$argon2id$" in row
     assert "2580" not in row.split(",")[1].split("$")
+
+
+async def test_a_suspended_person_has_no_right_pin(
+    database: Database, clock: ManualClock, amina: Person
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute("UPDATE people SET state = 'suspended'")
+    with pytest.raises(PinWrong):
+        await verify_pin(database, clock, amina.id, "2580")

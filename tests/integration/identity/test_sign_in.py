@@ -1,7 +1,9 @@
 """Signing in over HTTP, with a real database and Valkey."""
 
+import asyncio
 import logging
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -225,6 +227,21 @@ async def test_an_answer_lost_on_the_way_can_be_asked_for_again(
     clock.advance(timedelta(seconds=20))
     assert (await refresh(client, again.json()["refresh_token"])).status_code == 200
     assert (await refresh(client, lost)).status_code == 401
+
+
+async def test_two_tabs_that_refresh_at_once_stay_signed_in(
+    client: AsyncClient, sender: Any, amina: Person, clock: ManualClock, database: Database
+) -> None:
+    first = (await sign_in(client, sender)).json()["refresh_token"]
+    answers = await asyncio.gather(*(refresh(client, first) for _ in range(2)))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    clock.advance(timedelta(minutes=10))
+    hashes = [sha256(answer.json()["refresh_token"].encode()).digest() for answer in answers]
+    async with database.connection() as connection:
+        live = await connection.fetch("SELECT token_hash FROM refresh_tokens WHERE used_at IS NULL")
+    assert [row["token_hash"] in hashes for row in live] == [True]
+    token = answers[hashes.index(live[0]["token_hash"])].json()["refresh_token"]
+    assert (await refresh(client, token)).status_code == 200
 
 
 async def test_signing_out_ends_the_session_and_silences_the_device(

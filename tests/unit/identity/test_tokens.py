@@ -79,6 +79,21 @@ def test_another_key_is_refused_even_under_our_key_id(
         tokens.verify_access(stranger.issue_access(principal))
 
 
+def test_a_remembered_token_still_expires_and_is_still_compared_to_the_letter(
+    tokens: Tokens, principal: Principal, clock: ManualClock
+) -> None:
+    token = tokens.issue_access(principal)
+    assert tokens.verify_access(token) == tokens.verify_access(token)
+    head, body, signature = token.split(".")
+    other = ("A" if signature[0] != "A" else "B") + signature[1:]
+    for changed in (f"{head}.{body}.{other}", f"{token}x", token[:-2]):
+        with pytest.raises(TokenRefused):
+            tokens.verify_access(changed)
+    clock.advance(timedelta(minutes=15))
+    with pytest.raises(TokenRefused):
+        tokens.verify_access(token)
+
+
 def segment(value: object) -> str:
     return urlsafe_b64encode(msgspec.json.encode(value)).rstrip(b"=").decode()
 
