@@ -8,18 +8,14 @@ from typing import TypeVar, cast, get_args
 from uuid import UUID
 
 from channels.ussd.drafts import draft_hash, draft_outcome, draft_scope, outcome_of
-from channels.ussd.model import (
-    Action,
+from channels.ussd.facts import (
     Backing,
     Business,
     Businesses,
-    Caller,
-    CheckPin,
     Conversation,
     Conversations,
     DraftOutcome,
     Holding,
-    Invest,
     InvestmentsIn,
     Line,
     MyInvestments,
@@ -28,11 +24,17 @@ from channels.ussd.model import (
     Offers,
     Outcome,
     Question,
-    Reply,
-    SetLanguage,
     Thread,
     Wallet,
     Wallets,
+)
+from channels.ussd.model import (
+    Action,
+    Caller,
+    CheckPin,
+    Invest,
+    Reply,
+    SetLanguage,
 )
 from hub.clock import Clock
 from hub.countries import country

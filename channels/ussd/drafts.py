@@ -14,7 +14,9 @@ from uuid import UUID
 import msgspec
 
 from channels.ussd.events import RequestDone, RequestFailed
-from channels.ussd.model import Outcome
+from channels.ussd.facts import (
+    Outcome,
+)
 from hub.clock import Clock
 from hub.database import Connection, Database
 from hub.errors import Refused

@@ -8,7 +8,9 @@ moves a page's options: it takes its room from the longest line.
 import msgspec
 
 from channels.ussd.gsm import clip, septets, split, to_gsm
-from channels.ussd.model import View
+from channels.ussd.model import (
+    View,
+)
 
 __all__ = ["BUDGET", "MORE", "Footer", "Page", "closing", "pages", "render"]
 

@@ -14,6 +14,13 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from channels.ussd import layout
+from channels.ussd.facts import (
+    Facts,
+    Missing,
+    Outcome,
+    Place,
+    SavedPlace,
+)
 from channels.ussd.model import (
     Act,
     Ask,
@@ -22,15 +29,10 @@ from channels.ussd.model import (
     Do,
     End,
     Enter,
-    Facts,
     Go,
     Home,
-    Missing,
     Move,
-    Outcome,
-    Place,
     ResumeSaved,
-    SavedPlace,
     Screen,
     Speak,
     State,

@@ -12,7 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from channels.ussd.model import Saved, State
+from channels.ussd.facts import (
+    Saved,
+)
+from channels.ussd.model import (
+    State,
+)
 from hub.clock import Clock
 from hub.database import Database
 from hub.ids import PersonId, new_id

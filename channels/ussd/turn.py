@@ -16,6 +16,13 @@ import msgspec
 
 from channels.ussd import menu
 from channels.ussd.drafts import Promises
+from channels.ussd.facts import (
+    Facts,
+    NewDraft,
+    Outcome,
+    Question,
+    SavedPlace,
+)
 from channels.ussd.layout import closing
 from channels.ussd.model import (
     Action,
@@ -23,13 +30,8 @@ from channels.ussd.model import (
     Caller,
     CheckPin,
     Do,
-    Facts,
     Invest,
-    NewDraft,
-    Outcome,
-    Question,
     Reply,
-    SavedPlace,
     Screen,
     State,
 )

@@ -1,6 +1,12 @@
 """1 Balance: the person's wallets and those of their businesses."""
 
-from channels.ussd.model import Place, View, Wallets
+from channels.ussd.facts import (
+    Place,
+    Wallets,
+)
+from channels.ussd.model import (
+    View,
+)
 from channels.ussd.screens.base import Look, ScreenKind
 
 __all__ = ["screens"]

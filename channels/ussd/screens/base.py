@@ -2,7 +2,19 @@
 
 from typing import TypeVar
 
-from channels.ussd.model import Facts, Home, Move, Outcome, Place, Question, State, View, Wrong
+from channels.ussd.facts import (
+    Facts,
+    Outcome,
+    Place,
+    Question,
+)
+from channels.ussd.model import (
+    Home,
+    Move,
+    State,
+    View,
+    Wrong,
+)
 from channels.ussd.wording import say, speak_money
 from hub.money import Money
 

@@ -1,6 +1,13 @@
 """The main menu, and the plain notice that ends a branch."""
 
-from channels.ussd.model import Go, Option, Place, View
+from channels.ussd.facts import (
+    Place,
+)
+from channels.ussd.model import (
+    Go,
+    Option,
+    View,
+)
 from channels.ussd.screens.base import Look, ScreenKind
 
 __all__ = ["screens"]

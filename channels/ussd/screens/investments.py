@@ -1,12 +1,14 @@
 """2 Investments: what a person has invested, and who has invested in their businesses."""
 
-from channels.ussd.model import (
+from channels.ussd.facts import (
     Businesses,
-    Go,
     InvestmentsIn,
     MyInvestments,
-    Option,
     Place,
+)
+from channels.ussd.model import (
+    Go,
+    Option,
     View,
 )
 from channels.ussd.screens.base import Look, ScreenKind

@@ -1,6 +1,18 @@
 """5 Language: each by its own name, so that it can be found from any other."""
 
-from channels.ussd.model import Act, Go, Move, Option, Outcome, Place, SetLanguage, Speak, View
+from channels.ussd.facts import (
+    Outcome,
+    Place,
+)
+from channels.ussd.model import (
+    Act,
+    Go,
+    Move,
+    Option,
+    SetLanguage,
+    Speak,
+    View,
+)
 from channels.ussd.screens.base import Look, ScreenKind
 from channels.ussd.wording import LANGUAGES
 

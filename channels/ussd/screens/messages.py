@@ -1,18 +1,20 @@
 """4 Messages: the latest of each conversation, and a reply typed on the keypad."""
 
+from channels.ussd.facts import (
+    Conversations,
+    DraftOutcome,
+    NewDraft,
+    Outcome,
+    Place,
+    Thread,
+)
 from channels.ussd.gsm import clip
 from channels.ussd.model import (
     Act,
-    Conversations,
-    DraftOutcome,
     Go,
     Move,
-    NewDraft,
     Option,
-    Outcome,
-    Place,
     Reply,
-    Thread,
     View,
     Wrong,
 )

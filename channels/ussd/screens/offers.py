@@ -5,20 +5,22 @@ afterwards (the network, the session, this process), confirming again is the sam
 draft that has an outcome shows it instead of asking again.
 """
 
+from channels.ussd.facts import (
+    DraftOutcome,
+    NewDraft,
+    OfferDetails,
+    Offers,
+    Outcome,
+    Place,
+)
 from channels.ussd.gsm import clip
 from channels.ussd.model import (
     Act,
     Back,
-    DraftOutcome,
     Go,
     Invest,
     Move,
-    NewDraft,
-    OfferDetails,
-    Offers,
     Option,
-    Outcome,
-    Place,
     View,
     Wrong,
 )

@@ -1,5 +1,9 @@
 """The door: the PIN, and the offer to go on where a dropped session stopped."""
 
+from channels.ussd.facts import (
+    Outcome,
+    Place,
+)
 from channels.ussd.model import (
     Act,
     CheckPin,
@@ -8,9 +12,7 @@ from channels.ussd.model import (
     Home,
     Move,
     Option,
-    Outcome,
     Pin,
-    Place,
     ResumeSaved,
     View,
     Wrong,

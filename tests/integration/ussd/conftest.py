@@ -8,26 +8,28 @@ import pytest
 import pytest_asyncio
 
 from channels.ussd.drafts import Promises, draft_hash, draft_outcome, draft_scope
-from channels.ussd.model import (
-    Action,
+from channels.ussd.facts import (
     Businesses,
-    Caller,
-    CheckPin,
     Conversation,
     Conversations,
     DraftOutcome,
-    Invest,
     MyInvestments,
     Offer,
     OfferDetails,
     Offers,
     Outcome,
     Question,
-    Reply,
-    SetLanguage,
     Thread,
     Wallet,
     Wallets,
+)
+from channels.ussd.model import (
+    Action,
+    Caller,
+    CheckPin,
+    Invest,
+    Reply,
+    SetLanguage,
 )
 from channels.ussd.session import Answer, Sessions
 from channels.ussd.turn import Turn, Ussd

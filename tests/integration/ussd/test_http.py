@@ -12,7 +12,9 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from channels.ussd.desk import HubDesk
-from channels.ussd.model import InvestmentsIn
+from channels.ussd.facts import (
+    InvestmentsIn,
+)
 from channels.ussd.routes import routes
 from hub.clock import ManualClock
 from hub.database import Connection, Database

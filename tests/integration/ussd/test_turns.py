@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from channels.ussd.drafts import Promises
 from channels.ussd.gsm import is_gsm, septets
-from channels.ussd.model import Invest
+from channels.ussd.model import (
+    Invest,
+)
 from channels.ussd.session import Sessions
 from channels.ussd.turn import Turn, Ussd
 from hub.clock import ManualClock

@@ -6,22 +6,15 @@ from typing import Any
 import pytest
 
 from channels.ussd import menu
-from channels.ussd.gsm import is_gsm, septets
-from channels.ussd.model import (
-    Action,
-    Ask,
+from channels.ussd.facts import (
     Backing,
     Business,
     Businesses,
-    Caller,
-    CheckPin,
     Conversation,
     Conversations,
-    Do,
     DraftOutcome,
     Facts,
     Holding,
-    Invest,
     InvestmentsIn,
     Line,
     MyInvestments,
@@ -31,11 +24,20 @@ from channels.ussd.model import (
     Offers,
     Outcome,
     SavedPlace,
-    Screen,
-    SetLanguage,
     Thread,
     Wallet,
     Wallets,
+)
+from channels.ussd.gsm import is_gsm, septets
+from channels.ussd.model import (
+    Action,
+    Ask,
+    Caller,
+    CheckPin,
+    Do,
+    Invest,
+    Screen,
+    SetLanguage,
 )
 from hub.money import Money
 

@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 
 from channels.ussd.gsm import septets
 from channels.ussd.layout import BUDGET, Footer, pages, render
-from channels.ussd.model import Home, Option, View
+from channels.ussd.model import (
+    Home,
+    Option,
+    View,
+)
 
 FOOTER = Footer("0 Back 00 Home", "98 More 0 Back 00 Home")
 words = st.text(st.characters(codec="utf-8"), max_size=200)

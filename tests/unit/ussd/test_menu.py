@@ -6,25 +6,27 @@ import msgspec
 import pytest
 
 from channels.ussd import menu
-from channels.ussd.model import (
-    Ask,
+from channels.ussd.facts import (
     Businesses,
-    Caller,
     Conversations,
     DraftOutcome,
     Facts,
-    Invest,
     MyInvestments,
     Offers,
     Outcome,
     Place,
-    Reply,
     Saved,
     SavedPlace,
-    SetLanguage,
-    State,
     Thread,
     Wallets,
+)
+from channels.ussd.model import (
+    Ask,
+    Caller,
+    Invest,
+    Reply,
+    SetLanguage,
+    State,
 )
 from channels.ussd.screens import screen_kinds
 from channels.ussd.wording import LANGUAGES
