@@ -60,8 +60,3 @@ export function percentOf(raised: Money, target: Money): number {
   const percent = (BigInt(raised.amount) * BigInt(100)) / BigInt(target.amount);
   return Math.max(0, Math.min(100, Number(percent)));
 }
-
-/** A wallet's figure, which comes as minor units or as money. */
-export function minorOf(figure: number | Money): number {
-  return typeof figure === "number" ? figure : figure.amount;
-}

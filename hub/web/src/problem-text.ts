@@ -8,6 +8,7 @@ const WORDS: Partial<Record<string, Key>> = {
   kyc_required: "problem_kyc",
   limit_reached: "problem_limit",
   over_transaction_limit: "problem_limit",
+  offering_closed: "problem_closed",
   too_many_requests: "problem_too_many",
 };
 

@@ -39,6 +39,10 @@ export function sentence(event: HubEvent, { t, locale }: Speech): Sentence {
     }
     case "investment.confirmed":
       return says("progress", t("ev_investment_confirmed", { amount, offering }));
+    case "investment.refunded":
+      return says("money", t("ev_investment_refunded", { amount, offering }));
+    case "offering.failed":
+      return says("trouble", t("ev_offering_failed", { offering, business }));
     case "offering.funded":
       return says("progress", t("ev_offering_funded", { offering, business, raised: money("raised") }));
     case "escrow.released":

@@ -1,7 +1,6 @@
 /** What the pages know about the person's world, and how events change it. */
 import { get, NoAnswer, Problem } from "./api";
 import { cell } from "./cell";
-import { minorOf } from "./money";
 import { resource } from "./resource";
 import type {
   Business,
@@ -31,6 +30,13 @@ export const backers = resource(async () => {
   const lists = await Promise.all(pages);
   return new Map(owned.map(({ id }, position) => [id, lists[position]?.items ?? []]));
 });
+/** Offerings of the person's businesses that are over, and so in no list of open ones. */
+export const pastOfferings = resource(async () => {
+  const open = new Set((offerings.value.get() ?? []).map(({ id }) => id));
+  const backed = [...(backers.value.get() ?? new Map<string, Investment[]>()).values()].flat();
+  const past = new Set(backed.map((one) => one.offering_id).filter((id) => !open.has(id)));
+  return Promise.all([...past].map((id) => get<Offering>(`/v1/offerings/${id}`)));
+});
 
 /** The newest event that arrived live: what a toast shows and a screen reader says. */
 export const latest = cell<HubEvent | null>(null);
@@ -39,7 +45,16 @@ export const payments = cell<Record<string, "settled" | "failed">>({});
 /** Conversations with something new in them, until they are opened. */
 export const unread = cell<ReadonlySet<string>>(new Set());
 
-const everything = [wallets, offerings, investments, conversations, businesses, feed, backers];
+const everything = [
+  wallets,
+  offerings,
+  investments,
+  conversations,
+  businesses,
+  feed,
+  backers,
+  pastOfferings,
+];
 
 export function forgetEverything(): void {
   for (const each of everything) each.clear();
@@ -52,6 +67,7 @@ export function forgetEverything(): void {
 export async function readAll(owner: boolean): Promise<void> {
   const reading = [wallets, offerings, investments, conversations, feed];
   await Promise.all([...reading.map((each) => each.refresh()), owner ? readBusiness() : null]);
+  if (owner) await pastOfferings.refresh();
 }
 
 export async function readBusiness(): Promise<void> {
@@ -83,6 +99,8 @@ export function take(event: HubEvent, owner: boolean): void {
     case "investment.made":
       if (owner) void backers.refresh();
       break;
+    case "investment.refunded":
+    case "offering.failed":
     case "offering.funded":
       void investments.refresh();
       if (owner) void readBusiness();
@@ -98,6 +116,11 @@ export function take(event: HubEvent, owner: boolean): void {
   }
 }
 
+const OUTCOMES: Partial<Record<string, Offering["state"]>> = {
+  "offering.funded": "funded",
+  "offering.failed": "failed",
+};
+
 /** Takes in an event of an offering's stream, or one that names an offering. */
 export function takeOffering(event: HubEvent): void {
   const raised = event["raised"] as Money | undefined;
@@ -108,8 +131,7 @@ export function takeOffering(event: HubEvent): void {
     known.map((offering) => {
       // Amounts raised only grow while an offering is open: an older event must not undo a newer.
       if (offering.id !== id || raised.amount < offering.raised.amount) return offering;
-      const funded = event.event === "offering.funded";
-      return { ...offering, raised, state: funded ? "funded" : offering.state };
+      return { ...offering, raised, state: OUTCOMES[event.event] ?? offering.state };
     }),
   );
 }
@@ -140,8 +162,8 @@ function takeBalance(event: HubEvent): void {
       wallet.currency === balance.currency
         ? {
             ...wallet,
-            posted: balance.amount,
-            available: balance.amount - minorOf(wallet.held),
+            posted: balance.amount + wallet.held,
+            available: balance.amount,
           }
         : wallet,
     ),

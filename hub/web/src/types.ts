@@ -32,9 +32,10 @@ export interface Session {
 export interface Wallet {
   id: string;
   currency: string;
-  posted: number | Money;
-  held: number | Money;
-  available: number | Money;
+  /** Minor units; `available` is `posted` less what is `held`. */
+  posted: number;
+  held: number;
+  available: number;
 }
 
 /** A moment on the wire: RFC 3339 text, or Unix milliseconds in events. */
@@ -48,61 +49,66 @@ export interface Offering {
   summary: string;
   raised: Money;
   target: Money;
+  /** Of one investment. */
   minimum: Money;
-  maximum?: Money;
-  investors?: number;
-  state: string;
+  /** Of all investments together. */
+  maximum: Money;
+  investors: number;
+  state: "open" | "funded" | "failed";
   closes_at: Moment;
-  rate_percent?: string | number;
-  term_months?: number;
-  sector?: string;
-  country?: string;
+  rate_percent: string | number;
+  term_months: number;
+  sector: string;
+  country: string;
 }
 
 export interface Investment {
   id: string;
   offering_id: string;
   offering_title: string;
-  business_name?: string;
-  investor_name?: string;
   amount: Money;
-  state: string;
-  made_at?: Moment;
+  state: "confirmed" | "refunded";
+  made_at: Moment;
+  /** Told to the business only. */
+  investor_name?: string;
+  /** Of its offering; not in the answer to an investment. */
+  raised?: Money;
+  target?: Money;
 }
 
 export interface Business {
   id: string;
   name: string;
-  sector?: string;
-  country?: string;
-  wallets?: Wallet[];
+  sector: string;
+  country: string;
+  /** Null for everybody but its owner. */
+  wallets: Wallet[] | null;
 }
 
 export interface Payment {
   id: string;
   state: string;
   amount: Money;
-  checkout_url?: string | null;
+  checkout_url: string | null;
+  created_at: Moment;
 }
 
 export interface Conversation {
   id: string;
-  subject?: string;
-  business_id?: string | null;
-  members?: { id?: string; person_id?: string; display_name: string }[];
-  last_message_at?: Moment | null;
-  unread?: number;
+  subject: string;
+  business_id: string | null;
+  members: { id: string; display_name: string }[];
+  last_message_at: Moment | null;
+  unread: number;
 }
 
 export interface Message {
   id: string;
   sender_id: string;
-  sender_name?: string;
+  sender_name: string;
   text: string;
-  at?: Moment;
-  sent_at?: Moment;
-  via?: string;
-  sent_via?: string;
+  sent_at: Moment;
+  sent_via: "app" | "sms" | "ussd";
 }
 
 /** An event of a stream; fields depend on `event` (its kind). */
@@ -117,13 +123,14 @@ export interface HubEvent {
 export interface DemoPerson {
   name: string;
   phone: string;
+  /** Roles joined by slashes. */
   role: string;
-  pin?: string;
+  pin: string | null;
 }
 
 export interface Config {
   sandbox_url: string | null;
-  ussd_code?: string;
+  service_code?: string;
   demo: { people: DemoPerson[] } | null;
 }
 
@@ -132,7 +139,7 @@ export interface Overview {
   outbox_waiting: number;
   stream_tops: number;
   escalations: Record<string, number>;
-  attempts: { channel: string; state: string; count: number; [fact: string]: unknown }[];
+  attempts: { channel: string; state: string; count: number; cost?: Money | null }[];
   recent: { kind: string; at: Moment; id: string }[];
 }
 

@@ -32,10 +32,10 @@ test("an event that comes twice is told once", () => {
   assert.equal(feed.value.get()?.length, 1);
 });
 
-test("the balance an event carries is shown, less what is held", () => {
+test("the balance an event carries is what can be spent", () => {
   take(settled, false);
   const [wallet] = wallets.value.get() ?? [];
-  assert.deepEqual([wallet?.posted, wallet?.available], [1500, 1300]);
+  assert.deepEqual([wallet?.posted, wallet?.available], [1700, 1500]);
   assert.deepEqual(payments.get(), { p1: "settled" });
 });
 

@@ -7,7 +7,7 @@ import { timeOfDay } from "../moment";
 import { formatMoney } from "../money";
 import { Card } from "../parts/card";
 import { problemText } from "../problem-text";
-import type { Money, Overview } from "../types";
+import type { Overview } from "../types";
 import { useSpeech } from "../words";
 
 const EVERY_MS = 10_000;
@@ -45,6 +45,8 @@ export function Operations() {
     };
   }, []);
 
+  const attempts = facts?.attempts ?? [];
+  const columns = attempts.some(({ cost }) => cost != null) ? 4 : 3;
   const number = (value: number) => new Intl.NumberFormat(locale).format(value);
   return (
     <div class="column whole" data-testid="operations">
@@ -82,13 +84,15 @@ export function Operations() {
         </Card>
         <Card title={t("ops_attempts")}>
           <Table
-            head={[t("ops_channel"), t("ops_state"), t("ops_count"), t("ops_cost")]}
-            rows={(facts?.attempts ?? []).map((attempt) => [
-              attempt.channel,
-              attempt.state,
-              number(attempt.count),
-              costText(attempt, locale),
-            ])}
+            head={[t("ops_channel"), t("ops_state"), t("ops_count"), t("ops_cost")].slice(0, columns)}
+            rows={attempts.map((attempt) =>
+              [
+                attempt.channel,
+                attempt.state,
+                number(attempt.count),
+                costText(attempt, locale),
+              ].slice(0, columns),
+            )}
             empty={t("ops_none")}
           />
         </Card>
@@ -104,12 +108,8 @@ export function Operations() {
   );
 }
 
-/** What the attempts cost: as money, or a figure with its currency beside it. */
 function costText(attempt: Overview["attempts"][number], locale: string): string {
-  const cost = attempt["cost"];
-  if (cost == null) return "";
-  if (typeof cost === "object") return formatMoney(cost as Money, locale);
-  return [attempt["currency"], cost].filter(Boolean).join(" ");
+  return attempt.cost == null ? "" : formatMoney(attempt.cost, locale);
 }
 
 function Table({ head, rows, empty }: { head: string[]; rows: string[][]; empty: string }) {

@@ -8,8 +8,7 @@ import { InvestmentList } from "../parts/investments";
 import { Listed } from "../parts/list-state";
 import { OfferFacts, useOfferingStream } from "../parts/offers";
 import { Progress } from "../parts/progress";
-import { minorOf } from "../money";
-import { backers, businesses, offerings } from "../stores";
+import { backers, businesses, offerings, pastOfferings } from "../stores";
 import type { Business, Offering, Person } from "../types";
 import { useSpeech } from "../words";
 
@@ -32,7 +31,10 @@ export function Owner({ person }: { person: Person }) {
 
 function BusinessCards({ business }: { business: Business }) {
   const { t } = useSpeech();
-  const offers = (useCell(offerings.value) ?? []).filter(
+  const open = useCell(offerings.value) ?? [];
+  const past = useCell(pastOfferings.value) ?? [];
+  // One that was funded a moment ago is still in both.
+  const offers = [...open, ...past.filter(({ id }) => !open.some((one) => one.id === id))].filter(
     (offering) => offering.business_id === business.id,
   );
   const invested = useCell(backers.value)?.get(business.id);
@@ -67,7 +69,7 @@ function BusinessWallet({ business }: { business: Business }) {
           <h2>{t("business_wallet", { business: business.name })}</h2>
           <p class="sum">
             <Amount
-              money={{ amount: minorOf(wallet.available), currency: wallet.currency }}
+              money={{ amount: wallet.available, currency: wallet.currency }}
               testId={`business-balance-${wallet.currency}`}
             />
           </p>

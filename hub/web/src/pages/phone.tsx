@@ -75,13 +75,13 @@ export function PhonePanel({ config, network }: { config: Config; network: strin
         )}
       </div>
       {/^\+\d{8,15}$/.test(number) && (
-        <Device key={number} number={number} network={network} code={config.ussd_code ?? "*384*7#"} />
+        <Device key={number} number={number} network={network} code={config.service_code ?? "*384*7#"} />
       )}
     </section>
   );
 }
 
-function firstOf(people: { phone: string; pin?: string }[]): string {
+function firstOf(people: { phone: string; pin: string | null }[]): string {
   // Who has a PIN has a feature phone.
   return (people.find(({ pin }) => pin) ?? people[0])?.phone ?? "";
 }

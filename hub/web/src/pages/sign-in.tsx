@@ -14,7 +14,7 @@ export function SignIn({ config }: { config: Config | null }) {
   const { t } = useSpeech();
   const [phone, setPhone] = useState("");
   const [challenge, setChallenge] = useState<Challenge | null>(null);
-  const code = config?.ussd_code ?? "*384*7#";
+  const code = config?.service_code ?? "*384*7#";
   return (
     <div class="welcome">
       <div class="pitch">

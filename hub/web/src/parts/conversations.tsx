@@ -43,7 +43,7 @@ export function Conversations({ person }: { person: Person }) {
           <ul class="rows">
             {items.map((conversation) => {
               const { id } = conversation;
-              const count = conversation.unread ?? 0;
+              const count = conversation.unread;
               const isNew = fresh.has(id) || count > 0;
               return (
                 <li key={id} data-testid="conversation" data-id={id}>
@@ -51,7 +51,7 @@ export function Conversations({ person }: { person: Person }) {
                     <span class="avatar" aria-hidden="true">{initials(nameOf(conversation, person))}</span>
                     <span class="who">
                       <span>{nameOf(conversation, person)}</span>
-                      {conversation.subject && <small>{conversation.subject}</small>}
+                      <small>{conversation.subject}</small>
                     </span>
                     {isNew && <span class="badge">{t("unread", { count: count || 1 })}</span>}
                   </a>
@@ -133,19 +133,15 @@ function OpenThread({ id, title, person, back }: {
 
 function Bubble({ message, mine, read }: { message: Message; mine: boolean; read: boolean }) {
   const speech = useSpeech();
-  const at = message.sent_at ?? message.at;
-  const facts = [
-    at != null ? when(at, speech.locale) : null,
-    viaText(message.sent_via ?? message.via, speech),
-    mine && read ? speech.t("read") : null,
-  ];
+  const { sent_at: at, sent_via: via, sender_name: sender } = message;
+  const facts = [viaText(via, speech), mine && read ? speech.t("read") : null];
   return (
     <li class={`bubble ${mine ? "mine" : "theirs"}`} data-testid="message" data-mine={mine}>
-      {!mine && message.sender_name && <p class="sender">{message.sender_name}</p>}
+      {!mine && <p class="sender">{sender}</p>}
       <p class="text">{message.text}</p>
-      <p class="meta" title={at != null ? full(at, speech.locale) : undefined}>
-        {at != null && <time dateTime={dateOf(at).toISOString()}>{facts[0]}</time>}
-        {facts.slice(1).filter(Boolean).map((fact) => ` · ${fact}`)}
+      <p class="meta" title={full(at, speech.locale)}>
+        <time dateTime={dateOf(at).toISOString()}>{when(at, speech.locale)}</time>
+        {facts.filter(Boolean).map((fact) => ` · ${fact}`)}
       </p>
     </li>
   );
@@ -199,17 +195,17 @@ function Composer({ onSend }: { onSend: (text: string) => void }) {
   );
 }
 
-function viaText(via: string | undefined, { t }: Speech): string | null {
+function viaText(via: Message["sent_via"], { t }: Speech): string | null {
   if (via === "sms") return t("by_sms");
   if (via === "ussd") return t("by_ussd");
   return null;
 }
 
 function nameOf(conversation: Conversation, person: Person): string {
-  const others = (conversation.members ?? [])
-    .filter((member) => (member.person_id ?? member.id) !== person.id)
+  const others = conversation.members
+    .filter(({ id }) => id !== person.id)
     .map((member) => member.display_name);
-  return others.join(", ") || conversation.subject || "…";
+  return others.join(", ") || conversation.subject;
 }
 
 function initials(name: string): string {

@@ -47,13 +47,8 @@ export function InvestmentList({ items, by }: { items: Investment[]; by: "offeri
               <p>{investor ?? offering}</p>
               <p class="meta">
                 {investor !== undefined && <>{offering} · </>}
-                {stateText(investment.state, speech)}
-                {madeAt != null && (
-                  <>
-                    {" · "}
-                    <time dateTime={dateOf(madeAt).toISOString()}>{when(madeAt, speech.locale)}</time>
-                  </>
-                )}
+                {stateText(investment, speech)} ·{" "}
+                <time dateTime={dateOf(madeAt).toISOString()}>{when(madeAt, speech.locale)}</time>
               </p>
             </div>
             <strong class="figure">{formatMoney(amount, speech.locale, true)}</strong>
@@ -64,8 +59,8 @@ export function InvestmentList({ items, by }: { items: Investment[]; by: "offeri
   );
 }
 
-function stateText(state: string, { t }: Speech): string {
-  if (state === "released" || state === "active") return t("state_released");
+function stateText({ state, raised, target }: Investment, { t }: Speech): string {
   if (state === "refunded") return t("state_refunded");
-  return t("state_held");
+  const funded = raised && target && raised.amount >= target.amount;
+  return funded ? t("state_released") : t("state_held");
 }

@@ -69,11 +69,10 @@ function Offer({ offering, person }: { offering: Offering; person: Person }) {
       <header>
         <h3>{offering.title}</h3>
         <p class="by">
-          {offering.business_name}
-          {offering.sector && <> · {offering.sector}</>}
+          {offering.business_name} · {offering.sector}
         </p>
       </header>
-      {offering.summary && <p class="summary">{offering.summary}</p>}
+      <p class="summary">{offering.summary}</p>
       <Progress raised={offering.raised} target={offering.target} />
       <OfferFacts offering={offering} open={open} />
       {open && <Invest offering={offering} person={person} />}
@@ -87,18 +86,16 @@ function Offer({ offering, person }: { offering: Offering; person: Person }) {
 export function OfferFacts({ offering, open }: { offering: Offering; open: boolean }) {
   const { t, locale } = useSpeech();
   const { investors, rate_percent: rate, term_months: months } = offering;
-  const facts: [string, string][] = [];
-  if (rate != null) facts.push(["rate", t("rate", { rate: String(rate) })]);
-  if (months != null) facts.push(["term", t("term", { months })]);
-  if (investors != null) {
-    facts.push(["backers", investors === 1 ? t("backers_one") : t("backers_other", { count: investors })]);
-  }
+  const facts: [string, string][] = [
+    ["rate", t("rate", { rate })],
+    ["term", t("term", { months })],
+    ["backers", investors === 1 ? t("backers_one") : t("backers_other", { count: investors })],
+  ];
   if (open) {
     facts.push(["from", t("minimum", { amount: formatMoney(offering.minimum, locale, true) })]);
     facts.push(["closes", t("closes", { when: ahead(offering.closes_at, locale) })]);
   } else {
-    const done = offering.state === "funded" || offering.state === "released";
-    facts.push(["state", done ? t("funded") : t("closed")]);
+    facts.push(["state", offering.state === "funded" ? t("funded") : t("closed")]);
   }
   return (
     <ul class="facts">
@@ -131,7 +128,7 @@ function Invest({ offering, person }: { offering: Offering; person: Person }) {
         action={t("invest")}
         currency={currency}
         least={offering.minimum.amount}
-        most={offering.maximum?.amount}
+        most={offering.maximum.amount - offering.raised.amount}
         quick={quick}
         busy={attempt.busy}
         inputTestId="invest-amount"

@@ -1,30 +1,33 @@
 /** The person's wallets, and putting money into them. */
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
+import { get } from "../api";
 import { useAttempt } from "../attempt";
 import { useCell } from "../cell";
-import { formatMoney, minorOf } from "../money";
+import { dateOf } from "../moment";
+import { formatMoney } from "../money";
 import { problemText } from "../problem-text";
 import { payments, wallets } from "../stores";
-import type { Money, Payment, Person, Wallet } from "../types";
+import type { Money, Page, Payment, Person, Wallet } from "../types";
 import { useSpeech } from "../words";
 import { Amount } from "./amount";
 import { MoneyForm } from "./money-form";
 
 const QUICK = [1_000, 5_000, 10_000];
 const DEFAULT_CURRENCY = "KES";
+const STILL_WANTED_MS = 30 * 60_000;
 
 export function Wallets({ person }: { person: Person }) {
   const { t, locale } = useSpeech();
   const known = useCell(wallets.value);
-  const currency = known?.[0]?.currency ?? DEFAULT_CURRENCY;
+  const home = known?.find((wallet) => wallet.currency === DEFAULT_CURRENCY) ?? known?.[0];
+  const currency = home?.currency ?? DEFAULT_CURRENCY;
   const shown: Pick<Wallet, "currency" | "available" | "held">[] =
     known && known.length > 0 ? known : [{ currency, available: 0, held: 0 }];
   return (
     <section class="card wallet" data-tabs="home" aria-label={t("wallet")}>
       {shown.map((wallet) => {
-        const { currency } = wallet;
-        const held = minorOf(wallet.held);
+        const { currency, available, held } = wallet;
         return (
           <div class="purse" key={currency}>
             <h2>{t("balance")}</h2>
@@ -33,7 +36,7 @@ export function Wallets({ person }: { person: Person }) {
                 <span class="figure waiting">…</span>
               ) : (
                 <Amount
-                  money={{ amount: minorOf(wallet.available), currency }}
+                  money={{ amount: available, currency }}
                   testId={`balance-${currency}`}
                 />
               )}
@@ -61,6 +64,15 @@ function TopUp({ person, currency }: { person: Person; currency: string }) {
     if (answer.checkout_url && tab.current) tab.current.location.href = answer.checkout_url;
     tab.current = null;
   });
+  // Some phones drop this page while the checkout is in front: what waits is picked up again.
+  useEffect(() => {
+    const pick = ({ items: [newest] }: Page<Payment>) => {
+      if (newest?.state !== "pending") return;
+      const age = Date.now() - dateOf(newest.created_at).getTime();
+      if (age < STILL_WANTED_MS) setPayment((present) => present ?? newest);
+    };
+    get<Page<Payment>>("/v1/payments").then(pick, () => undefined);
+  }, []);
   const submit = (money: Money) => {
     setPayment(null);
     // Opened within the click: a browser lets no page open a tab after a network answer.
@@ -70,8 +82,7 @@ function TopUp({ person, currency }: { person: Person; currency: string }) {
       tab.current.document.title = t("top_up_opening");
       tab.current.document.body.textContent = t("top_up_opening");
     }
-    const return_url = `${location.origin}/`;
-    attempt.submit("/v1/payments", { amount: money, purpose: "top_up", return_url });
+    attempt.submit("/v1/payments", { amount: money, purpose: "top_up" });
   };
   const refused = attempt.state.is === "refused" ? attempt.state.problem : null;
   if (refused && tab.current) {

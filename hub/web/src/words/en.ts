@@ -114,6 +114,8 @@ export const en = {
   ev_investment_made: "{investor} invested {amount} in {offering}. Raised so far: {raised} of {target}.",
   ev_investment_confirmed: "You invested {amount} in {offering}. It is held in escrow.",
   ev_offering_funded: "{offering} by {business} reached its target: {raised}.",
+  ev_investment_refunded: "{amount} from {offering} is back in your wallet: it missed its target.",
+  ev_offering_failed: "{offering} by {business} missed its target. Everybody gets their money back.",
   ev_escrow_released: "{amount} from {offering} was paid out to {business}.",
   ev_message_sent: "{sender} wrote to you.",
   ev_message_sent_sms: "{sender} answered you by SMS.",
@@ -136,6 +138,7 @@ export const en = {
   problem_too_many: "Too many tries. Wait a little, then try again.",
   problem_session: "Your session is over. Sign in again.",
   problem_kyc: "Your account needs a check of your identity before this.",
+  problem_closed: "This offer is closed.",
   problem_limit: "This is over a limit of your account.",
 
   // Operations

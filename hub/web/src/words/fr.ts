@@ -108,6 +108,9 @@ export const fr: Words = {
     "{investor} a investi {amount} dans {offering}. Réuni jusqu’ici : {raised} sur {target}.",
   ev_investment_confirmed: "Vous avez investi {amount} dans {offering}. La somme est sous séquestre.",
   ev_offering_funded: "{offering} de {business} a atteint son objectif : {raised}.",
+  ev_investment_refunded:
+    "{amount} de {offering} sont revenus dans votre portefeuille : l’objectif n’a pas été atteint.",
+  ev_offering_failed: "{offering} de {business} a manqué son objectif. Chacun est remboursé.",
   ev_escrow_released: "{amount} de {offering} ont été versés à {business}.",
   ev_message_sent: "{sender} vous a écrit.",
   ev_message_sent_sms: "{sender} vous a répondu par SMS.",
@@ -130,6 +133,7 @@ export const fr: Words = {
   problem_too_many: "Trop d’essais. Attendez un peu, puis réessayez.",
   problem_session: "Votre session est terminée. Connectez-vous de nouveau.",
   problem_kyc: "Votre identité doit être vérifiée avant cela.",
+  problem_closed: "Cette offre est close.",
   problem_limit: "Cela dépasse une limite de votre compte.",
 
   ops_title: "Système",

@@ -108,6 +108,8 @@ export const sw: Words = {
     "{investor} amewekeza {amount} katika {offering}. Hadi sasa: {raised} kati ya {target}.",
   ev_investment_confirmed: "Umewekeza {amount} katika {offering}. Inashikiliwa salama.",
   ev_offering_funded: "{offering} ya {business} imefikia lengo: {raised}.",
+  ev_investment_refunded: "{amount} kutoka {offering} imerudi kwenye pochi yako: lengo halikufikiwa.",
+  ev_offering_failed: "{offering} ya {business} haikufikia lengo. Kila mtu anarudishiwa pesa zake.",
   ev_escrow_released: "{amount} kutoka {offering} imelipwa kwa {business}.",
   ev_message_sent: "{sender} amekuandikia.",
   ev_message_sent_sms: "{sender} amekujibu kwa SMS.",
@@ -130,6 +132,7 @@ export const sw: Words = {
   problem_too_many: "Umejaribu mara nyingi. Subiri kidogo, kisha jaribu tena.",
   problem_session: "Muda wako umeisha. Ingia tena.",
   problem_kyc: "Utambulisho wako unahitaji kuthibitishwa kwanza.",
+  problem_closed: "Nafasi hii imefungwa.",
   problem_limit: "Hii inapita kikomo cha akaunti yako.",
 
   ops_title: "Mfumo",
