@@ -10,6 +10,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import google.auth.exceptions
@@ -33,6 +34,7 @@ _EARLY = timedelta(minutes=5)
 _BUSY = 60.0
 _OURS_TO_MEND = 300.0
 _FIRST_WAIT = 10.0
+_TOKEN_TIMEOUT = 10
 _log = logger("push")
 
 
@@ -53,19 +55,19 @@ class GoogleTokens:
         self._lock = asyncio.Lock()
         self._credentials: Any = None
         self._token = ""
-        self._expires_at = datetime.min.replace(tzinfo=UTC)
+        self._renew_at: datetime | None = None
 
     async def token(self) -> str:
         """A token good for a while. Raises ``NoAccessToken``."""
         async with self._lock:
-            if self._clock.now() >= self._expires_at - _EARLY or not self._token:
+            if self._renew_at is None or self._clock.now() >= self._renew_at:
                 await asyncio.to_thread(self._refresh)
             return self._token
 
     def forget(self, token: str) -> None:
         """The token was refused before its time."""
         if token == self._token:
-            self._token = ""
+            self._renew_at = None
 
     def _refresh(self) -> None:
         try:
@@ -73,7 +75,8 @@ class GoogleTokens:
                 info = msgspec.json.decode(self._account.reveal())
                 make: Any = service_account.Credentials.from_service_account_info  # untyped
                 self._credentials = make(info, scopes=[_SCOPE])
-            self._credentials.refresh(google.auth.transport.requests.Request())
+            request = google.auth.transport.requests.Request()
+            self._credentials.refresh(partial(request, timeout=_TOKEN_TIMEOUT))
         except google.auth.exceptions.TransportError:
             raise NoAccessToken("Google does not answer", _BUSY) from None
         except google.auth.exceptions.RefreshError as fault:
@@ -83,7 +86,7 @@ class GoogleTokens:
             # google.auth.exceptions.MalformedError is a ValueError too
             raise NoAccessToken("the service account's key cannot be used", _OURS_TO_MEND) from None
         self._token = self._credentials.token
-        self._expires_at = self._credentials.expiry.replace(tzinfo=UTC)
+        self._renew_at = self._credentials.expiry.replace(tzinfo=UTC) - _EARLY
 
 
 class _Detail(msgspec.Struct, frozen=True, rename="camel"):
