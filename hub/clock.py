@@ -2,11 +2,12 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 __all__ = ["Clock", "ManualClock", "SystemClock", "from_milliseconds", "milliseconds"]
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Tells the time: ``now`` for business time, ``monotonic`` for waits (seconds)."""
 

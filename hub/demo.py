@@ -11,11 +11,12 @@ import msgspec
 
 from hub.database import Connection
 from hub.errors import Forbidden
+from hub.events import Event, append
 from hub.idempotency import Scope, request_hash
 from hub.identity import Language, Person, find_by_phone, register_person
-from hub.ids import PostingId, new_id
+from hub.ids import PersonId, PostingId, new_id
 from hub.investments import Investing, InvestRequest, Offering, create_business, create_offering
-from hub.ledger import AccountRef, DuplicateReference, Leg, Posting, open_account, post
+from hub.ledger import AccountRef, Leg, Posting, open_account, post
 from hub.money import Money
 from hub.phone import Phone
 from hub.root import Hub, open_hub
@@ -61,6 +62,15 @@ PEOPLE = (
         frozenset({"operations", "support"}), 3, "operations officer in Johannesburg",
     ),
 )  # fmt: skip
+
+
+class DemoFunded(Event, frozen=True, kw_only=True):
+    """A demo person was given a balance to begin with; for the audit chain only."""
+
+    kind = "demo.funded"
+
+    person_id: PersonId
+    amount: Money
 
 
 async def seed(settings: Settings) -> int:
@@ -148,10 +158,9 @@ async def _fund(hub: Hub, tx: Connection, person: Person, amount: Money) -> None
         effective_at=hub.clock.now(),
         metadata={"purpose": "demo"},
     )
-    try:
-        await post(tx, hub.clock, posting)
-    except DuplicateReference:
-        return
+    posted = await post(tx, hub.clock, posting)
+    event = DemoFunded(person_id=person.id, amount=amount)
+    await append(tx, event, at=hub.clock.now(), actor="system", evidence=posted.digest)
 
 
 async def _invest(investing: Investing, person: Person, offering: Offering, amount: Money) -> None:

@@ -35,9 +35,11 @@ def _hub_error(_: Request[Any, Any, Any], error: HubError) -> Response[bytes]:
     return Response(problem(error), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What the framework found wrong: an unknown path, a body that does not fit, a large body."""
     status = error.status_code
+    if status >= 500:
+        _log.error("the framework failed", path=request.url.path, exc_info=error)
     kind = _KINDS.get(status, "invalid" if status < 500 else "internal")
     members: dict[str, Any] = {
         "type": TYPE_BASE + kind,

@@ -7,7 +7,8 @@ tables, and a hint only makes one run now instead of at its next turn.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from saq import Queue
+from redis.asyncio import Redis
+from saq.queue.redis import RedisQueue
 
 from hub.redis_client import RedisError
 
@@ -20,7 +21,7 @@ WAKE = "wake"
 class Jobs:
     """Sends hints."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: RedisQueue) -> None:
         self.queue = queue
 
     async def wake(self, duty: str) -> None:
@@ -35,7 +36,7 @@ class Jobs:
 @asynccontextmanager
 async def open_jobs(url: str) -> AsyncIterator[Jobs]:
     """Jobs on ``HUB_JOBS_REDIS_URL``: one node, not a cluster."""
-    queue = Queue.from_url(url, name=QUEUE)
+    queue = RedisQueue(Redis.from_url(url), name=QUEUE)  # its own from_url knows no sockets
     await queue.connect()
     try:
         yield Jobs(queue)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import channels.ussd  # noqa: F401 - its events belong to every process's catalogue
 from channels.base import Channel
 from channels.push import FcmClient, PushChannel
 from channels.sms import AfricasTalking, SmsChannel, SmsCodeSender
