@@ -1,8 +1,9 @@
 """One POST, one turn: from the path that was typed to the answer on the screen.
 
-Guarantees: always an answer, within eight seconds; nothing typed is logged or stored as typed; a
-repeated hop gets the answer it had; whatever is confirmed happens at most once. Fetching facts and
-performing actions is the business of a ``Desk``; what to show is the business of ``menu.step``.
+Guarantees: always an answer, in time for the network (eight seconds, eleven at the very worst);
+nothing typed is logged, or stored as typed; a repeated hop gets the answer it had; whatever is
+confirmed happens at most once. Fetching facts and performing actions is the business of a
+``Desk``; what to show is the business of ``menu.step``.
 """
 
 import asyncio
@@ -54,6 +55,8 @@ _RATE_PER_MINUTE = 60
 _BURST = 30
 _LONGEST_PATH = 4_000
 _ASKS = 40
+_AT_LEAST = 0.2  # seconds to play in, where waiting for the session took nearly all of them
+_FINISH_WITHIN = 3.0
 
 _late: set["asyncio.Task[None]"] = set()
 """Keeps what goes on after its answer from being collected."""
@@ -147,73 +150,94 @@ class Ussd:
             return _end(language, "end.error")
 
     async def _turn(self, turn: Turn, language: str) -> Answer:
-        claim = await self._claim(turn)
+        deadline = asyncio.get_running_loop().time() + self._patience
+        claim = await self._claim(turn, deadline)
         if isinstance(claim, Answer):
             return claim
         if claim is None:
             return _end(language, "end.slow")
         kept = False
         try:
-            if claim.foreign or claim.ended or len(turn.path) > _LONGEST_PATH:
-                return _end(claim.state.language if claim.state else language, "end.over")
+            if claim.foreign:
+                return _end(language, "end.over")
+            spoken = claim.state.language if claim.state else language
+            if claim.ended or len(turn.path) > _LONGEST_PATH:
+                return _end(spoken, "end.over")
             try:
-                state, answer = await self._play(claim, turn)
+                state, answer = await self._play(claim, turn, deadline)
             except _Strange:
                 return _end(language, "end.stranger", address=self._address)
             except HubError as fault:
                 _tell(fault)
-                spoken = claim.state.language if claim.state else language
                 return Answer(reason(spoken, Outcome(fault.kind)), more=False)
             except Exception as fault:
                 _tell(fault)
-                return _end(claim.state.language if claim.state else language, "end.error")
-            if answer is None:
-                return _end(state.language, "end.slow")
+                return _end(spoken, "end.error")
+            if state is None or answer is None:
+                return _end(spoken, "end.slow")
             kept = True
-            return await self._sessions.finish(
-                claim, state, len(_segments(turn.path)), answer, resumable=_worth(state, answer)
-            )
+            return await self._finish(claim, turn, state, answer)
         finally:
             if not kept:
                 await self._sessions.release(claim)
 
-    async def _claim(self, turn: Turn) -> Claim | Answer | None:
+    async def _claim(self, turn: Turn, deadline: float) -> Claim | Answer | None:
         """The session, or the answer this hop had; None if another turn does not end in time."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
-        while True:
-            claimed = await self._sessions.claim(turn.session_id, turn.phone, turn.path)
-            if not isinstance(claimed, Busy):
-                return claimed
-            if loop.time() > deadline:
-                return None
-            await asyncio.sleep(0.1)
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    claimed = await self._sessions.claim(turn.session_id, turn.phone, turn.path)
+                    if not isinstance(claimed, Busy):
+                        return claimed
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            return None
 
-    async def _play(self, claim: Claim, turn: Turn) -> tuple[State, Answer | None]:
-        """The state and the answer after this hop; no answer if it took too long."""
+    async def _finish(self, claim: Claim, turn: Turn, state: State, answer: Answer) -> Answer:
+        """Keeps state and answer. If that takes too long the answer goes out all the same: the
+        next hop then plays this one's input again, which its draft makes harmless."""
+        try:
+            async with asyncio.timeout(_FINISH_WITHIN):
+                return await self._sessions.finish(
+                    claim, state, len(_segments(turn.path)), answer, resumable=_worth(state, answer)
+                )
+        except TimeoutError as fault:
+            _tell(fault)
+            return answer
+
+    async def _play(
+        self, claim: Claim, turn: Turn, deadline: float
+    ) -> tuple[State | None, Answer | None]:
+        """The state and the answer after this hop; neither if it took too long."""
         typed: Sequence[str] = _segments(turn.path)[claim.segments :]
         state = claim.state
         if state is None:
-            caller = await self._desk.caller(turn.phone)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    caller = await self._desk.caller(turn.phone)
+            except TimeoutError:
+                return None, None
             if caller is None:
                 raise _Strange
             state, typed = menu.start(caller, list(typed)), ()
         work = _Work(state)
         task = asyncio.create_task(self._inputs(work, typed, claim.session_id))
-        done, _ = await asyncio.wait({task}, timeout=self._patience)
+        left = deadline - asyncio.get_running_loop().time()
+        done, _ = await asyncio.wait({task}, timeout=max(left, _AT_LEAST))
         if done:
             screen = task.result()
             return screen.state, Answer(screen.text, screen.more)
         match work.acting:
             case Invest(offering_title=subject, draft=draft) | Reply(to_name=subject, draft=draft):
-                person = _person(work.state)
-                await self._promises.promise(person, draft, subject)
-                _go_on(self._keep(task, draft))
+                try:
+                    await self._promises.promise(_person(work.state), draft, subject)
+                finally:
+                    _go_on(self._keep(task, draft))
                 return work.state, _end(work.state.language, "end.promised")
             case _:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-                return work.state, None
+                return None, None
 
     async def _keep(self, task: "asyncio.Task[Screen]", draft: str) -> None:
         """Lets a late action end, then tells how by SMS. What fails here the worker makes good."""

@@ -71,6 +71,8 @@ class InTestDesk:
         self.done: list[Action] = []
         self.wait = asyncio.Event()
         self.wait.set()
+        self.reading = asyncio.Event()
+        self.reading.set()
         self.fault: Exception | None = None
 
     async def caller(self, phone: Phone) -> Caller | None:
@@ -79,6 +81,7 @@ class InTestDesk:
         return person and Caller(str(person.id), person.display_name, person.language)
 
     async def fetch(self, question: Question[Any], person: PersonId) -> Any:
+        await self.reading.wait()
         if self.fault is not None and not isinstance(question, DraftOutcome):
             raise self.fault
         if isinstance(question, DraftOutcome):

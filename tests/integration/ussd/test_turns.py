@@ -166,6 +166,34 @@ async def test_what_was_slow_is_told_by_sms_once(
     assert await told() == [("ussd.request_done", [otieno])]
 
 
+async def test_what_is_slow_to_read_ends_politely_and_the_hop_may_come_again(
+    phone: Any, desk: Any
+) -> None:
+    dialled = phone()
+    await dialled.post()
+    await dialled.types("2580")
+    desk.reading.clear()
+    slow = await dialled.types("1")
+    assert slow.text.startswith("Samahani, inachukua muda mrefu.")
+    assert not slow.more
+    desk.reading.set()
+    assert (await dialled.post()).text.startswith("Pesa zako:")
+
+
+async def test_a_turn_of_a_session_waits_for_the_one_before(phone: Any, desk: Any) -> None:
+    dialled = phone()
+    await dialled.post()
+    await dialled.types("2580")
+    desk.reading.clear()
+    first = asyncio.create_task(dialled.types("1"))
+    await asyncio.sleep(0.1)
+    second = asyncio.create_task(dialled.types("0"))
+    await asyncio.sleep(0.1)
+    desk.reading.set()
+    assert (await first).text.startswith("Pesa zako:")
+    assert (await second).text == HOME
+
+
 async def test_a_promise_of_what_never_began_is_closed_for_ever(
     phone: Any, desk: Any, database: Database, otieno: PersonId, redis: RedisClient, clock: Any
 ) -> None:
