@@ -21,6 +21,7 @@ from hub.identity import Person, get_person
 from hub.ids import MessageId, PersonId
 from hub.messaging import read_text
 from hub.notifications import (
+    Claim,
     Dispatch,
     Finished,
     Wording,
@@ -35,6 +36,7 @@ from hub.telemetry import logger
 __all__ = ["Deliver", "deliver_due"]
 
 _BATCH = 200
+_GRACE_SECONDS = 15  # longer than any provider client waits
 _log = logger("deliver")
 
 
@@ -55,17 +57,29 @@ class Deliver(msgspec.Struct, frozen=True):
 
 
 async def deliver_due(parts: Deliver, *, limit: int = _BATCH) -> int:
-    """One round: how many due notices were looked at. Fewer than ``limit``: nothing is left."""
+    """One round: how many due notices were looked at. Fewer than ``limit``: nothing is left.
+
+    Cancelled, it first lets the round under way end, so that a worker told to stop leaves nothing
+    in doubt behind it.
+    """
+    under_way = asyncio.ensure_future(_round(parts, limit))
+    try:
+        return await asyncio.shield(under_way)
+    except asyncio.CancelledError:
+        await asyncio.wait([under_way], timeout=_GRACE_SECONDS)
+        raise
+
+
+async def _round(parts: Deliver, limit: int) -> int:
     now = parts.clock.now()
     book = _Book(parts)
 
-    async def take(tx: Connection) -> tuple[int, list[Dispatch]]:
-        claim = await claim_due(tx, book, now=now, limit=limit, sms_per_minute=parts.sms_per_minute)
-        return claim.rows, claim.dispatches
+    async def take(tx: Connection) -> Claim:
+        return await claim_due(tx, book, now=now, limit=limit, sms_per_minute=parts.sms_per_minute)
 
-    rows, dispatches = await parts.database.transaction(take)
-    await _send_all(parts, dispatches)
-    return rows
+    claim = await parts.database.transaction(take)
+    await _send_all(parts, claim.dispatches)
+    return claim.rows
 
 
 async def _send_all(parts: Deliver, dispatches: Sequence[Dispatch]) -> None:

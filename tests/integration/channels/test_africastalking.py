@@ -74,7 +74,9 @@ async def test_processed_sent_and_queued_are_taken(
     assert isinstance(await client.send(PHONE, "x"), Sent)
 
 
-@pytest.mark.parametrize(("code", "after"), [(402, 300), (405, 300), (500, 60), (501, 60), (502, 60)])
+@pytest.mark.parametrize(
+    ("code", "after"), [(402, 300), (405, 300), (500, 60), (501, 60), (502, 60)]
+)
 async def test_what_may_pass_is_tried_again(
     client: AfricasTalking, double: Any, code: int, after: float
 ) -> None:
@@ -98,16 +100,12 @@ async def test_what_will_not_pass_is_dead_and_a_dead_number_is_retired(
 async def test_no_recipients_is_a_failure_although_the_status_is_201(
     client: AfricasTalking, double: Any
 ) -> None:
-    double.answer(
-        PATH, 201, {"SMSMessageData": {"Message": "InvalidSenderId", "Recipients": []}}
-    )
+    double.answer(PATH, 201, {"SMSMessageData": {"Message": "InvalidSenderId", "Recipients": []}})
     assert await client.send(PHONE, "x") == Retry(300, "africastalking: InvalidSenderId")
 
 
 async def test_a_refused_key_is_ours_to_mend(client: AfricasTalking, double: Any) -> None:
-    double.answer(
-        PATH, 401, b"The supplied authentication is invalid", content_type="text/plain"
-    )
+    double.answer(PATH, 401, b"The supplied authentication is invalid", content_type="text/plain")
     outcome = await client.send(PHONE, "x")
     assert isinstance(outcome, Retry)
     assert outcome.after == 300

@@ -49,9 +49,7 @@ def account(double: Any, keys: str) -> Secret:
 async def client(double: Any, account: Secret) -> AsyncIterator[FcmClient]:
     token = {"access_token": "ya29.one", "expires_in": 3600, "token_type": "Bearer"}
     double.answer("/token", 200, token)
-    settings = hub.settings.Fcm(
-        base_url=double.url, project_id="bvester", service_account=account
-    )
+    settings = hub.settings.Fcm(base_url=double.url, project_id="bvester", service_account=account)
     async with FcmClient.open(settings, SystemClock()) as opened:
         yield opened
 
@@ -179,9 +177,7 @@ async def test_without_an_access_token_nothing_is_sent(
 
 
 async def test_an_account_that_is_none_stops_push_and_nothing_else(double: Any) -> None:
-    settings = hub.settings.Fcm(
-        base_url=double.url, project_id="p", service_account=Secret("{}")
-    )
+    settings = hub.settings.Fcm(base_url=double.url, project_id="p", service_account=Secret("{}"))
     async with FcmClient.open(settings, SystemClock()) as client:
         assert isinstance(await client.send(MESSAGE), Retry)
 

@@ -186,9 +186,7 @@ async def test_an_sms_reply_lands_in_the_conversation(
     )
 
 
-async def test_a_repeated_callback_counts_once(
-    client: httpx.AsyncClient, talk: Talk
-) -> None:
+async def test_a_repeated_callback_counts_once(client: httpx.AsyncClient, talk: Talk) -> None:
     await talk.begin()
     answers = await asyncio.gather(*[inbound(client, incoming("Nzuri")) for _ in range(5)])
     assert answers == [200] * 5

@@ -99,7 +99,11 @@ def register(database: Database, keyring: Keyring, clock: ManualClock) -> Regist
 
         async def work(tx: Connection) -> Person:
             return await register_person(
-                tx, keyring, clock, phone=Phone(phone), **{**fields, **changes}  # type: ignore[arg-type]
+                tx,
+                keyring,
+                clock,
+                phone=Phone(phone),
+                **{**fields, **changes},  # type: ignore[arg-type]
             )
 
         return await database.transaction(work)

@@ -271,6 +271,28 @@ async def test_killed_between_attempt_and_completion_nothing_is_sent_twice(
     assert words(found)[-3:] == ["unknown", "moved_on", "exhausted"]
 
 
+async def test_a_worker_told_to_stop_finishes_what_it_has_begun(
+    line: Any, owner: Person, sms: Any, parts: Deliver, clock: ManualClock, database: Database
+) -> None:
+    handed = asyncio.Event()
+    send = sms.send
+
+    async def slowly(notice: Any) -> Any:
+        handed.set()
+        await asyncio.sleep(0.1)
+        return await send(notice)
+
+    sms.send = slowly
+    await line.paid(owner.id)
+    clock.advance(timedelta(seconds=30))
+    working = asyncio.ensure_future(deliver_due(parts))
+    await handed.wait()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert await states(database) == ["sent"]
+
+
 async def test_killed_while_sending_a_critical_notice_sends_it_once_more(
     line: Any, owner: Person, sms: Any, after: After
 ) -> None:

@@ -24,4 +24,6 @@ def test_only_final_statuses_decide(status: str, outcome: str, final: bool) -> N
 
 
 def test_the_reason_of_a_failure_is_kept() -> None:
-    assert to_report("p", "id", b"h", "Failed", "DeliveryFailure").status == "Failed: DeliveryFailure"
+    assert (
+        to_report("p", "id", b"h", "Failed", "DeliveryFailure").status == "Failed: DeliveryFailure"
+    )

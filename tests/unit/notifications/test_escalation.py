@@ -107,9 +107,7 @@ def test_push_that_nobody_acknowledges_gives_way_to_sms() -> None:
 
 def test_a_dead_device_gives_way_at_once() -> None:
     dead = (attempt(state="failed", reason="the app was removed"),)
-    assert next_step(situation(attempts=dead)) == MoveOn(
-        "push", "push failed: the app was removed"
-    )
+    assert next_step(situation(attempts=dead)) == MoveOn("push", "push failed: the app was removed")
     step = next_step(situation(attempts=dead, position=1))
     assert isinstance(step, Send)
     assert step.reason == "SMS because push did not go through"

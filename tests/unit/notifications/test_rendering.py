@@ -68,7 +68,9 @@ def test_an_unknown_variable_stops_the_start(name: str) -> None:
         parse(GOOD.replace("{gardener} planted", f"{name} planted"))
 
 
-@pytest.mark.parametrize("name", ["{amount.currency}", "{amount!r}", "{amount:>10}", "{0}", "{}", "{"])
+@pytest.mark.parametrize(
+    "name", ["{amount.currency}", "{amount!r}", "{amount:>10}", "{0}", "{}", "{"]
+)
 def test_only_plain_names_may_stand_in_braces(name: str) -> None:
     with pytest.raises(WordingFault, match="sms"):
         parse(GOOD.replace("{gardener} planted", f"{name} planted"))
