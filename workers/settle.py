@@ -52,11 +52,11 @@ async def wake_on_webhooks(redis: RedisClient, wake: Callable[[], None]) -> None
     """Calls ``wake`` whenever a webhook was stored, until cancelled; outlives Redis failures."""
     while True:
         try:
-            async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            async with redis.pubsub() as pubsub:
                 await pubsub.subscribe(SETTLEMENT_POKE)
                 wake()  # what came while nobody listened
                 while True:
-                    if await pubsub.get_message(timeout=None) is not None:
+                    if await pubsub.get_message(ignore_subscribe_messages=True, timeout=5):
                         wake()
         except (RedisError, OSError) as fault:
             _log.warning("webhooks wait for the next turn", fault=type(fault).__name__)

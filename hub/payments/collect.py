@@ -29,7 +29,7 @@ from hub.money import Money
 from hub.payments import queries
 from hub.payments.errors import CurrencyNotOffered, GatewayDown, GatewayRefused, ReferenceUsed
 from hub.payments.events import PaymentFailed
-from hub.payments.gateways import Checkout, Gateway, Gateways, Order, gateway_named
+from hub.payments.gateways import Checkout, Gateway, Gateways, Order
 from hub.payments.model import EXPIRES_AFTER, FIRST_QUESTION_AFTER, Payment
 from hub.problems import problem, status_of
 
@@ -97,7 +97,7 @@ async def collect(database: Database, clock: Clock, gateways: Gateways, top_up: 
     Raises ``UnknownGateway``, ``CurrencyNotOffered``, ``KeyReused``, ``KeyInFlight`` and, with
     the key free to be tried again at once, ``GatewayDown``.
     """
-    gateway = gateway_named(gateways, top_up.gateway)
+    gateway = gateways.named(top_up.gateway)
     top_up.scope().check()
     top_up.amount.check_positive()
     if top_up.amount.currency not in gateway.currencies:

@@ -6,7 +6,7 @@ from hub.clock import Clock
 from hub.database import Connection, Database
 from hub.payments import queries
 from hub.payments.errors import GatewayDown
-from hub.payments.gateways import Charge, Gateways, gateway_named
+from hub.payments.gateways import Charge, Gateways
 from hub.payments.model import Payment
 from hub.payments.settle import expire_payment, settle_payment
 from hub.telemetry import logger
@@ -44,7 +44,7 @@ async def reconcile_pending(
 
 async def _ask(database: Database, clock: Clock, gateways: Gateways, payment: Payment) -> None:
     try:
-        charge = await gateway_named(gateways, payment.gateway).ask(payment.reference)
+        charge = await gateways.named(payment.gateway).ask(payment.reference)
     except GatewayDown:
         return  # ask_at has moved on already
     outcome = await database.transaction(lambda tx: _apply(tx, clock, payment, charge))

@@ -22,7 +22,7 @@ from hub.money import Money
 from hub.payments import queries
 from hub.payments.collect import PaymentView, TopUp, collect, view_of
 from hub.payments.errors import PaymentNotFound, ReturnUrlNotAllowed
-from hub.payments.gateways import Gateways, gateway_named
+from hub.payments.gateways import Gateways
 from hub.payments.wallets import Wallet, own_wallet, wallets_of
 from hub.payments.webhooks import poke_settlement, receive
 from hub.problems import MEDIA_TYPE
@@ -183,7 +183,7 @@ async def receive_webhook(
     redis: NamedDependency[RedisClient],
 ) -> dict[str, bool]:
     """Takes a gateway's webhook in. 200 means stored; what it says is looked into afterwards."""
-    sender = gateway_named(gateways, gateway)
+    sender = gateways.named(gateway)
     headers = {name.lower(): value for name, value in request.headers.items()}
     new = await receive(database, clock, sender, headers, await request.body())
     await poke_settlement(redis)

@@ -19,7 +19,7 @@ from hub.database import Connection, Database
 from hub.ids import PaymentId, new_id
 from hub.payments import queries
 from hub.payments.errors import GatewayDown
-from hub.payments.gateways import Charge, Gateway, Gateways, gateway_named
+from hub.payments.gateways import Charge, Gateway, Gateways
 from hub.payments.model import payment_of_reference
 from hub.payments.settle import Outcome, alert, settle_payment
 from hub.redis_client import RedisClient, RedisError
@@ -110,7 +110,7 @@ async def _work(database: Database, clock: Clock, gateways: Gateways, notice: _C
         await database.transaction(lambda tx: _keep_unmatched(tx, clock, notice))
         return
     try:
-        charge = await gateway_named(gateways, notice.gateway).ask(notice.reference)
+        charge = await gateways.named(notice.gateway).ask(notice.reference)
     except GatewayDown:
         await database.transaction(
             lambda tx: _defer(tx, clock, notice, "the gateway did not answer")

@@ -5,9 +5,8 @@ says is data of ``base``; what goes wrong is ``GatewayDown`` (try again), ``Gate
 or ``ReferenceUsed``. ``tests/contracts/test_gateways.py`` picks each up by itself.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 
 import httpx
 
@@ -26,7 +25,6 @@ __all__ = [
     "Notice",
     "Order",
     "Paystack",
-    "gateway_named",
     "open_gateways",
 ]
 
@@ -38,20 +36,25 @@ _TIMEOUT = httpx.Timeout(10, connect=3)
 _LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
 
 
-Gateways: TypeAlias = Mapping[str, Gateway]
-"""The gateways of this process, by name."""
+class Gateways:
+    """The gateways of this process, by name."""
 
+    def __init__(self, gateways: Mapping[str, Gateway]) -> None:
+        self._gateways = dict(gateways)
 
-def gateway_named(gateways: Gateways, name: str) -> Gateway:
-    """Raises ``UnknownGateway``."""
-    try:
-        return gateways[name]
-    except KeyError:
-        raise UnknownGateway("There is no such payment gateway.", gateway=name[:32]) from None
+    def __iter__(self) -> Iterator[Gateway]:
+        return iter(self._gateways.values())
+
+    def named(self, name: str) -> Gateway:
+        """Raises ``UnknownGateway``."""
+        try:
+            return self._gateways[name]
+        except KeyError:
+            raise UnknownGateway("There is no such payment gateway.", gateway=name[:32]) from None
 
 
 @asynccontextmanager
-async def open_gateways(settings: Settings, clock: Clock) -> AsyncIterator[dict[str, Gateway]]:
+async def open_gateways(settings: Settings, clock: Clock) -> AsyncIterator[Gateways]:
     """Every gateway of the registry, over one pool of connections. One per process."""
     async with httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS) as client:
-        yield {name: make(settings, client, clock) for name, make in _MAKERS.items()}
+        yield Gateways({name: make(settings, client, clock) for name, make in _MAKERS.items()})

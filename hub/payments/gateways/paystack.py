@@ -186,7 +186,7 @@ class Paystack:
             self._circuit.failed()
             raise self._down(f"answered {response.status_code}")
         self._circuit.succeeded()
-        if response.status_code in (401, 403):
+        if response.status_code == 401:
             raise self._down("refuses our secret key (HUB_PAYSTACK_SECRET_KEY)")
         if response.status_code == 429 and method != "GET":
             raise self._down("asks for a slower pace")
