@@ -5,17 +5,18 @@ answers, refusals and events. Where a text holds a figure that only the locks re
 its last field (or a refusal's first), so that the database can put it in.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TypeAlias
 
 import asyncpg
 import msgspec
 
 from hub.errors import HubError, Refused
-from hub.events import OutboxRow, offering_stream, outbox_rows
+from hub.events import Event, encode_event, offering_stream, outbox_rows
 from hub.idempotency import Answer, KeyInFlight, KeyReused, Scope
 from hub.identity import Person
-from hub.ids import AccountId, InvestmentId, OfferingId, PostingId, new_id
+from hub.ids import AccountId, EventId, InvestmentId, OfferingId, PersonId, PostingId, new_id
 from hub.investments.errors import OfferingClosed
 from hub.investments.events import InvestmentConfirmed, InvestmentMade
 from hub.investments.model import Terms
@@ -25,7 +26,12 @@ from hub.problems import problem
 
 __all__ = ["Batch", "Done", "Made", "Order", "outcomes"]
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _encode = msgspec.json.Encoder().encode
+
+
+Places: TypeAlias = tuple[tuple[int, bool, str, str], ...]
+"""Where an event goes: shard, whether that row leads, streams and people, both space-separated."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -78,7 +84,7 @@ class Batch:
         guards = () if order.refusal is not None else order.guards
         self._columns.add(
             Posting(
-                id=PostingId(new_id(now)),
+                id=PostingId(investment_id),  # they are one and the same event
                 reference=f"investment:{investment_id}",
                 legs=(
                     Leg(wallet, -amount.amount, amount.currency),
@@ -125,7 +131,6 @@ class Batch:
 
     def _tell(self, order: Order, investment_id: InvestmentId) -> None:
         terms, amount, zero = order.terms, order.amount, Money(0, order.amount.currency)
-        actor = f"person:{order.investor.id}"
         made = InvestmentMade(
             investment_id=investment_id,
             offering_id=terms.id,
@@ -144,29 +149,16 @@ class Batch:
             amount=amount,
             wallet_balance=zero,
         )
-        topics = (offering_stream(terms.id),)
-        for row in outbox_rows(
-            made, at=self._now, actor=actor, to=(terms.owner_id,), topics=topics
-        ):
-            self._row(row, amount.currency, leg=2)
-        for row in outbox_rows(confirmed, at=self._now, actor=actor, to=(order.investor.id,)):
-            self._row(row, amount.currency, leg=1)
+        self._rows_of(made, _watchers(terms.id, terms.owner_id), order, leg=2)
+        self._rows_of(confirmed, _person(order.investor.id), order, leg=1)
 
-    def _row(self, row: OutboxRow, currency: str, leg: int) -> None:
-        self._rows.append(
-            (
-                len(self._items),
-                row.shard,
-                row.lead,
-                row.event_id,
-                row.kind,
-                _head(row.data, currency),
-                leg,
-                " ".join(row.streams),
-                " ".join(map(str, row.recipients)),
-                row.actor,
-            )
-        )
+    def _rows_of(self, event: Event, places: Places, order: Order, *, leg: int) -> None:
+        event_id = EventId(new_id(self._now))
+        data = _head(encode_event(event, event_id, self._now), order.amount.currency)
+        item, actor = len(self._items), f"person:{order.investor.id}"
+        for shard, lead, streams, recipients in places:
+            row = (item, shard, lead, event_id, event.kind, data, leg, streams, recipients, actor)
+            self._rows.append(row)
 
     def _tail(self, text: str) -> int:
         return self._tails.setdefault(text, len(self._tails) + 1)
@@ -200,6 +192,25 @@ def outcomes(row: asyncpg.Record) -> list[Done | HubError]:
         else:
             found.append(Done(Answer(status, body.encode()), raised))
     return found
+
+
+def _places(to: PersonId, topics: tuple[str, ...]) -> Places:
+    """The layout that ``outbox_rows`` gives any event to these people and topics."""
+    sample = outbox_rows(Event(), at=_EPOCH, actor="", to=(to,), topics=topics)
+    return tuple(
+        (row.shard, row.lead, " ".join(row.streams), " ".join(map(str, row.recipients)))
+        for row in sample
+    )
+
+
+@lru_cache(10_000)
+def _watchers(offering_id: OfferingId, owner_id: PersonId) -> Places:
+    return _places(owner_id, (offering_stream(offering_id),))
+
+
+@lru_cache(50_000)
+def _person(person_id: PersonId) -> Places:
+    return _places(person_id, ())
 
 
 def _head(data: bytes, currency: str) -> str:

@@ -73,7 +73,7 @@ class Account(msgspec.Struct, frozen=True):
         return self.stripes[crc32(reference.encode()) % len(self.stripes)]
 
 
-class Leg(msgspec.Struct, frozen=True):
+class Leg(msgspec.Struct, frozen=True, gc=False):
     """Adds ``amount`` (minor units, negative for a debit) to an account."""
 
     account_id: AccountId
@@ -81,7 +81,7 @@ class Leg(msgspec.Struct, frozen=True):
     currency: str
 
 
-class Guard(msgspec.Struct, frozen=True):
+class Guard(msgspec.Struct, frozen=True, gc=False):
     """A limit that holds at the moment of posting, however many post at once.
 
     The counter (``key``, ``window``) may not exceed ``ceiling`` after ``delta`` was added; the

@@ -70,17 +70,24 @@ CREATE TRIGGER entries_never_emptied BEFORE TRUNCATE ON entries
 CREATE TRIGGER accounts_never_deleted BEFORE DELETE OR TRUNCATE ON accounts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     IF EXISTS (SELECT FROM added GROUP BY posting_id, currency HAVING sum(amount) <> 0) THEN
         RAISE EXCEPTION 'a posting does not sum to zero'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF EXISTS (
-        SELECT FROM added e
-        WHERE NOT EXISTS (SELECT FROM postings p WHERE p.id = e.posting_id)
-           OR NOT EXISTS (SELECT FROM accounts a
-                          WHERE a.id = e.account_id AND a.currency = e.currency)
+        SELECT FROM (SELECT DISTINCT posting_id FROM added) AS e
+        LEFT JOIN LATERAL (SELECT p.id FROM postings p WHERE p.id = e.posting_id LIMIT 1) AS p
+            ON true
+        WHERE p.id IS NULL
+    ) OR EXISTS (
+        SELECT FROM (SELECT DISTINCT account_id, currency FROM added) AS e
+        LEFT JOIN LATERAL (SELECT a.id FROM accounts a
+                           WHERE a.id = e.account_id AND a.currency = e.currency LIMIT 1) AS a
+            ON true
+        WHERE a.id IS NULL
     ) THEN
         RAISE EXCEPTION 'an entry has no posting, or no account of its currency'
             USING ERRCODE = 'foreign_key_violation';
@@ -105,6 +112,9 @@ $$;
 -- comes out as 0 posted, 1 an account would fall below its floor (at: the leg, figure: what is
 -- available), 2 a guard refused (at: the guard, figure: what is used), 3 reference known.
 -- A refused posting uses up nothing that the next one could use.
+--
+-- Plans are made once per session and must not depend on how small a table was at that moment:
+-- look-ups are LATERAL with LIMIT 1, so by index, and rows that are locked are found again by ctid.
 CREATE FUNCTION ledger_post(
     p_recorded_at timestamptz,
     p_id uuid[], p_reference text[], p_effective_at timestamptz[], p_metadata text[],
@@ -116,13 +126,16 @@ CREATE FUNCTION ledger_post(
     p_guard_ceiling bigint[],
     INOUT p_outcome integer[],
     OUT o_at integer[], OUT o_figure bigint[], OUT o_leg_balance bigint[]
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_count    integer := cardinality(p_id);
-    v_locked   integer;
+    v_row      tid[];
+    v_currency text[];
     v_posted   bigint[];
     v_held     bigint[];
     v_floor    bigint[];
+    v_counter  tid[];
     v_used     bigint[];
     v_unused   bigint[] := p_counter_total;
     v_accepted integer := 0;
@@ -133,15 +146,14 @@ DECLARE
     v_first_guard integer; v_guard integer := 1;
     v_n integer;
 BEGIN
-    SELECT count(*), array_agg(l.posted), array_agg(l.held), array_agg(l.floor)
-    INTO v_locked, v_posted, v_held, v_floor
+    SELECT array_agg(l.ctid), array_agg(l.currency), array_agg(l.posted), array_agg(l.held),
+           array_agg(l.floor)
+    INTO v_row, v_currency, v_posted, v_held, v_floor
     FROM (
-        SELECT a.posted, a.held, a.floor
-        FROM unnest(p_account, p_account_currency) AS w (id, currency)
-        JOIN accounts a ON a.id = w.id AND a.currency = w.currency
-        ORDER BY a.id FOR UPDATE OF a
+        SELECT a.ctid, a.currency, a.posted, a.held, a.floor FROM accounts a
+        WHERE a.id = ANY (p_account) ORDER BY a.id FOR UPDATE
     ) AS l;
-    IF v_locked <> cardinality(p_account) THEN
+    IF v_currency IS DISTINCT FROM p_account_currency THEN
         RAISE EXCEPTION 'a leg names an account that does not exist in its currency'
             USING ERRCODE = 'foreign_key_violation';
     END IF;
@@ -151,8 +163,8 @@ BEGIN
     o_leg_balance := array_fill(0::bigint, ARRAY[cardinality(p_leg_amount)]);
 
     FOR v_known IN
-        SELECT r.n::integer FROM unnest(p_reference) WITH ORDINALITY AS r (reference, n)
-        JOIN postings p ON p.reference = r.reference
+        SELECT r.n::integer FROM unnest(p_reference) WITH ORDINALITY AS r (reference, n),
+             LATERAL (SELECT FROM postings p WHERE p.reference = r.reference LIMIT 1) AS p
     LOOP
         IF p_outcome[v_known] = 0 THEN
             p_outcome[v_known] := 3;
@@ -168,9 +180,10 @@ BEGIN
             FROM unnest(p_counter_key, p_counter_window, p_counter_total)
                  WITH ORDINALITY AS w (key, "window", total, n) ORDER BY w.n
             ON CONFLICT (key, "window") DO UPDATE SET used = c.used + excluded.used
-            RETURNING c.key, c."window", c.used
+            RETURNING c.ctid, c.key, c."window", c.used
         )
-        SELECT array_agg(c.used ORDER BY c.key, c."window") INTO v_used FROM counted c;
+        SELECT array_agg(c.ctid), array_agg(c.used) INTO v_counter, v_used
+        FROM (SELECT * FROM counted ORDER BY key, "window") AS c;
         FOR v_n IN 1 .. cardinality(v_used) LOOP
             v_used[v_n] := v_used[v_n] - p_counter_total[v_n];
         END LOOP;
@@ -241,8 +254,8 @@ BEGIN
 
     IF v_refused AND cardinality(p_counter_key) > 0 THEN
         UPDATE guard_counters c SET used = c.used - w.unused
-        FROM unnest(p_counter_key, p_counter_window, v_unused) AS w (key, "window", unused)
-        WHERE c.key = w.key AND c."window" = w."window" AND w.unused <> 0;
+        FROM unnest(v_counter, v_unused) AS w (ctid, unused)
+        WHERE c.ctid = w.ctid AND w.unused <> 0;
     END IF;
     IF v_accepted = 0 THEN
         RETURN;
@@ -261,15 +274,14 @@ BEGIN
     END IF;
 
     INSERT INTO entries (posting_id, account_id, currency, amount, balance)
-    SELECT p_id[l.posting], a.id, a.currency, l.amount, l.balance
+    SELECT p_id[l.posting], p_account[l.account], p_account_currency[l.account], l.amount,
+           l.balance
     FROM unnest(p_leg_posting, p_leg_account, p_leg_amount, o_leg_balance)
          WITH ORDINALITY AS l (posting, account, amount, balance, n)
-    JOIN unnest(p_account, p_account_currency) WITH ORDINALITY AS a (id, currency, n)
-        ON a.n = l.account
     WHERE p_outcome[l.posting] = 0
     ORDER BY l.n;
 
     UPDATE accounts a SET posted = w.posted
-    FROM unnest(p_account, v_posted) AS w (id, posted)
-    WHERE a.id = w.id AND a.posted <> w.posted;
+    FROM unnest(v_row, v_posted) AS w (ctid, posted)
+    WHERE a.ctid = w.ctid AND a.posted <> w.posted;
 END $$;

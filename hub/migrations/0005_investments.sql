@@ -79,7 +79,8 @@ CREATE FUNCTION invest_batch(
     p_row_kind text[], p_row_data text[], p_row_leg integer[], p_row_streams text[],
     p_row_recipients text[], p_row_actor text[],
     OUT o_status integer[], OUT o_body text[], OUT o_raised bigint[]
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_count   integer := cardinality(p_id);
     v_free    boolean[];
@@ -102,9 +103,10 @@ BEGIN
         SELECT w.n::integer AS n, k.request_hash = w.hash AS same, k.status,
                convert_from(k.body, 'UTF8') AS body
         FROM unnest(p_principal, p_route, p_key, p_hash)
-             WITH ORDINALITY AS w (principal, route, key, hash, n)
-        JOIN idempotency_keys k
-            ON k.principal = w.principal AND k.route = w.route AND k.key = w.key
+             WITH ORDINALITY AS w (principal, route, key, hash, n),
+             LATERAL (SELECT * FROM idempotency_keys k
+                      WHERE k.principal = w.principal AND k.route = w.route AND k.key = w.key
+                      LIMIT 1) AS k
     LOOP
         v_new[v_row.n] := false;
         v_outcome[v_row.n] := 9;

