@@ -20,7 +20,7 @@ from channels.websocket.slim import SlimProtocol
 from hub.realtime import Encoding, Node
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveEvent
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
 __all__ = ["DETACH", "DirectHttpProtocol", "DirectWebSocketProtocol"]
 
@@ -42,7 +42,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self._early += data
         if len(self._early) > _MOST_EARLY_BYTES:
-            self.transport.pause_reading()  # resumed when somebody takes it
+            self.transport.abort()  # nobody may speak that long before being let in
 
     def handle_connect(self, event: Request) -> None:
         # Some SDKs send an empty list of subprotocols, which the parser behind refuses.
@@ -57,13 +57,22 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             extensions[DETACH] = self._detach
 
     async def receive(self) -> "ASGIReceiveEvent":
-        if self.handshake_complete and not self._asgi_reads:
+        if self.handshake_complete:
+            self._read_for_asgi()
+        return await super().receive()
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        await super().send(message)
+        if message["type"] == "websocket.close":
+            self._read_for_asgi()  # or the peer's answer would never be seen
+
+    def _read_for_asgi(self) -> None:
+        """The route did not detach: what was held goes to uvicorn's own parser."""
+        if not self._asgi_reads:
             self._asgi_reads = True
             early, self._early = self._early, b""
-            self.transport.resume_reading()
             if early:
                 super().data_received(early)
-        return await super().receive()
 
     async def run_asgi(self) -> None:
         await super().run_asgi()
@@ -80,7 +89,6 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         slim = SlimProtocol(node, encoding, transport, cast("Any", self.connections))
         self.connections.discard(self)
         transport.set_protocol(slim)
-        transport.resume_reading()
         early, self._early = self._early, b""
         if early:
             slim.data_received(early)

@@ -21,6 +21,9 @@ class Opcode(IntEnum):
     PONG = 10
 
 
+_OPCODES = frozenset(Opcode)
+
+
 class FrameFault(Exception):
     """The peer broke the WebSocket protocol; close with ``code``."""
 
@@ -62,8 +65,7 @@ class FrameReader:
         if have < 2:
             return None
         first, second = buffer[start], buffer[start + 1]
-        if first & 0x70:
-            raise FrameFault(1002, "reserved bits")
+        self._check_opcode(first)
         if not second & 0x80:
             raise FrameFault(1002, "unmasked frame")
         size, head = second & 0x7F, 2
@@ -82,15 +84,19 @@ class FrameReader:
         mask = buffer[start + head : body]
         return first, _unmask(buffer[body : body + size], mask), body + size
 
+    def _check_opcode(self, first: int) -> None:
+        if first & 0x70:
+            raise FrameFault(1002, "reserved bits")
+        opcode = first & 0x0F
+        if opcode not in _OPCODES:
+            raise FrameFault(1002, "unknown opcode")
+        if opcode < Opcode.CLOSE and (opcode == Opcode.CONTINUATION) is (self._parts is None):
+            raise FrameFault(1002, "fragments out of order")
+
     def _message(self, first: int, payload: bytes) -> tuple[Opcode, bytes] | None:
-        try:
-            opcode = Opcode(first & 0x0F)
-        except ValueError:
-            raise FrameFault(1002, "unknown opcode") from None
+        opcode = Opcode(first & 0x0F)
         if opcode >= Opcode.CLOSE:
             return opcode, payload
-        if (opcode is Opcode.CONTINUATION) is (self._parts is None):
-            raise FrameFault(1002, "fragments out of order")
         if opcode is not Opcode.CONTINUATION:
             self._opcode = opcode
         if not first & 0x80:

@@ -5,6 +5,7 @@ One task reads, one writes; what the peer does not read is bounded by 1 MiB, the
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from litestar.connection import WebSocket
@@ -16,6 +17,7 @@ from hub.realtime import SLOW, Encoding, Node
 __all__ = ["serve"]
 
 _MOST_UNREAD = 1024 * 1024
+_CLOSE_SECONDS = 1.0
 
 
 class _Outbox:
@@ -28,19 +30,23 @@ class _Outbox:
         self._reads = asyncio.Event()
         self._reads.set()
         self.closed: tuple[int, str] | None = None
-        self.overflown = False
+        self.ended = asyncio.Event()
 
     def write(self, frame: bytes) -> None:
-        if self.closed is None and not self.overflown:
-            self._messages.append(frame)
-            self._unread += len(frame)
-            self.overflown = self._unread > _MOST_UNREAD
-            self._news.set()
+        if self.closed is not None:
+            return
+        if self._unread > _MOST_UNREAD:
+            self.close(SLOW.code, SLOW.reason)
+            return
+        self._messages.append(frame)
+        self._unread += len(frame)
+        self._news.set()
 
     def close(self, code: int, reason: str) -> None:
         if self.closed is None:
             self.closed = (code, reason)
             self._news.set()
+            self.ended.set()
 
     def hold_reading(self, hold: bool) -> None:
         if hold:
@@ -84,24 +90,29 @@ async def serve(socket: "WebSocket[Any, Any, Any]", node: Node, encoding: Encodi
     async def write() -> None:
         while True:
             await outbox.wait()
-            if outbox.overflown:
-                session.close(SLOW)
             while (message := outbox.take()) is not None:
                 await socket.send_data(message.decode(), mode="text")
             if outbox.closed is not None:
                 return
 
     reader, writer = asyncio.ensure_future(read()), asyncio.ensure_future(write())
+    ended = asyncio.ensure_future(outbox.ended.wait())
+    tasks = (reader, writer, ended)
     try:
-        await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if outbox.closed == (SLOW.code, SLOW.reason):
+            session.close(SLOW)
+        elif outbox.closed is not None:
+            await asyncio.wait([writer], timeout=_CLOSE_SECONDS)
     finally:
         session.lost()
-        for task in (reader, writer):
+        for task in tasks:
             task.cancel()
-        results = await asyncio.gather(reader, writer, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
     for fault in results:
         if isinstance(fault, Exception) and not isinstance(fault, WebSocketDisconnect | OSError):
             raise fault
     if outbox.closed is not None:
         code, reason = outbox.closed
-        await socket.close(code=code, reason=reason)
+        with suppress(TimeoutError):  # who reads nothing does not let us say goodbye either
+            await asyncio.wait_for(socket.close(code=code, reason=reason), _CLOSE_SECONDS)

@@ -16,6 +16,7 @@ __all__ = ["SlimProtocol"]
 _MOST_UNREAD = 1024 * 1024
 _SLOW_SECONDS = 0.1
 _CLOSE_SECONDS = 5.0
+_FAULT_SECONDS = 0.5
 
 
 class Connections(Protocol):
@@ -29,7 +30,15 @@ class Connections(Protocol):
 class SlimProtocol(asyncio.Protocol):
     """Implements ``hub.realtime.Transport`` on a raw socket. ``write`` is the transport's own."""
 
-    __slots__ = ("_closing", "_connections", "_reader", "_session", "_transport", "write")
+    __slots__ = (
+        "_closing",
+        "_connections",
+        "_failed",
+        "_reader",
+        "_session",
+        "_transport",
+        "write",
+    )
 
     def __init__(
         self,
@@ -41,7 +50,7 @@ class SlimProtocol(asyncio.Protocol):
         self._transport = transport
         self._connections = connections
         self._reader = FrameReader()
-        self._closing = False
+        self._closing = self._failed = False
         self.write = transport.write
         transport.set_write_buffer_limits(high=_MOST_UNREAD)
         connections.add(self)
@@ -50,6 +59,8 @@ class SlimProtocol(asyncio.Protocol):
     # From the socket
 
     def data_received(self, data: bytes) -> None:
+        if self._failed:
+            return
         try:
             messages = self._reader.feed(data)
         except FrameFault as fault:
@@ -117,11 +128,14 @@ class SlimProtocol(asyncio.Protocol):
         self._transport.close()
 
     def _fail(self, fault: FrameFault) -> None:
+        self._failed = True
         if not self._closing:
             self._closing = True
             self._transport.write(close_frame(fault.code, fault.reason))
+            # The rest of what it sent is read and thrown away for a moment: closing with unread
+            # bytes would reset the connection, and the peer would never see why.
+            asyncio.get_running_loop().call_later(_FAULT_SECONDS, self._transport.close)
         self._session.lost()
-        self._transport.close()
 
     def _judge_slow(self) -> None:
         unread = self._transport.get_write_buffer_size()
