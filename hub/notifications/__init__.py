@@ -17,6 +17,7 @@ from hub.notifications.claim import Claim, claim_due
 from hub.notifications.complete import Finished, complete
 from hub.notifications.deciding import AddressBook, Dispatch
 from hub.notifications.errors import NoSuchNotice, SendInDoubt, WordingFault
+from hub.notifications.figures import AttemptCount, attempt_counts, escalation_counts
 from hub.notifications.model import Address, Cost, Dead, Notice, Outcome, Retry, Sent
 from hub.notifications.preferences import preferences_of, switch_channel
 from hub.notifications.quiet import quiet_end
@@ -29,6 +30,7 @@ __all__ = [
     "Acks",
     "Address",
     "AddressBook",
+    "AttemptCount",
     "Claim",
     "Cost",
     "Dead",
@@ -49,9 +51,11 @@ __all__ = [
     "WordingFault",
     "Words",
     "address_hash",
+    "attempt_counts",
     "claim_due",
     "complete",
     "cut",
+    "escalation_counts",
     "expect_report",
     "is_retired",
     "preferences_of",

@@ -17,12 +17,9 @@ __all__ = ["Finished", "complete"]
 
 # A delivery report may have moved the attempt on already: it is never moved back.
 _SENT = """
-UPDATE delivery_attempts SET state = 'sent', ended_at = $2, retry_at = NULL
-WHERE id = $1 AND state IN ('sending', 'unknown')
-"""
-
-_FACTS = """
-UPDATE delivery_attempts SET provider_id = $2, parts = $3, cost = $4, cost_currency = $5
+UPDATE delivery_attempts
+SET state = CASE WHEN state IN ('sending', 'unknown') THEN 'sent' ELSE state END,
+    ended_at = coalesce(ended_at, $2), provider_id = $3, parts = $4, cost = $5, cost_currency = $6
 WHERE id = $1
 """
 
@@ -72,11 +69,11 @@ async def _complete(tx: Connection, one: Finished, now: datetime) -> StepRow:
                 await expect_report(
                     tx, d.provider, sent.provider_id, d.address_hash, now, attempt_id=d.attempt_id
                 )
-            await tx.execute(_SENT, d.attempt_id, now)
             cost = sent.cost
             await tx.execute(
-                _FACTS,
+                _SENT,
                 d.attempt_id,
+                now,
                 sent.provider_id,
                 sent.parts,
                 cost.amount if cost else None,
