@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
@@ -107,7 +107,7 @@ def _openapi(settings: Settings) -> OpenAPIConfig:
         summary="Events, money and messages between investors and African enterprises.",
         contact=Contact(name="Bvester"),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        path="/docs",
+        openapi_router=Router("/docs", route_handlers=[], opt={"public": True}),
         render_plugins=[
             ScalarRenderPlugin(js_url="/docs-assets/scalar.js", css_url="/docs-assets/scalar.css")
         ],

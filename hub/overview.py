@@ -9,6 +9,7 @@ from litestar.params import FromQuery
 from hub.database import Database
 from hub.events import Streams, personal_stream
 from hub.identity import Principal, has_role
+from hub.notifications import attempt_counts, escalation_counts
 from hub.realtime import Node
 from hub.settings import Settings
 
@@ -59,11 +60,8 @@ async def overview(
     async with database.connection() as connection:
         waiting = await connection.fetchval("SELECT count(*) FROM outbox")
         tops = await connection.fetchval("SELECT coalesce(sum(top), 0)::bigint FROM streams")
-        states = await connection.fetch("SELECT state, count(*) FROM escalations GROUP BY state")
-        attempts = await connection.fetch(
-            "SELECT channel, state, count(*) AS count FROM attempts GROUP BY channel, state"
-            " ORDER BY channel, state"
-        )
+        escalations = await escalation_counts(connection)
+        attempts = await attempt_counts(connection)
         recent = await connection.fetch(
             "SELECT kind, event_id, recorded_at FROM audit_log"
             " ORDER BY recorded_at DESC, seq DESC LIMIT 20"
@@ -72,8 +70,8 @@ async def overview(
         "connections": len(node.sessions),
         "outbox_waiting": waiting,
         "stream_tops": tops,
-        "escalations": {row["state"]: row["count"] for row in states},
-        "attempts": [dict(row) for row in attempts],
+        "escalations": escalations,
+        "attempts": attempts,
         "recent": [
             {"kind": row["kind"], "id": row["event_id"], "at": row["recorded_at"]} for row in recent
         ],

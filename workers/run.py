@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Coroutine, Sequence
+from datetime import timedelta
 from typing import Any
 
+from channels.ussd import Promises, Sessions
 from hub.countries import country
 from hub.database import Connection
 from hub.events.numbering import NumberedRecipient
@@ -25,7 +27,7 @@ from workers.settle import reconcile_payments, settle_webhooks
 
 __all__ = ["run_relay", "run_worker"]
 
-_DAY = 24 * 3600.0
+_HOUR = 3600.0
 
 
 async def run_relay(settings: Settings) -> int:
@@ -83,6 +85,18 @@ def _duties(hub: Hub) -> list[Duty]:
     async def report() -> None:
         await heartbeat(hub.redis)
 
+    async def ussd_promises() -> None:
+        await Promises(hub.database, hub.redis, hub.clock).keep_all()
+
+    async def ussd_sessions() -> None:
+        await Sessions(hub.database, hub.keyring, hub.clock).forget(timedelta(days=1))
+
+    async def sign_ins() -> None:
+        await hub.database.transaction(lambda tx: sweep_sign_ins(tx, hub.clock.now()))
+
+    async def streams() -> None:
+        await cut_streams(hub.database, hub.clock)
+
     return [
         Duty("deliver", 0.5, deliver),
         Duty("settle", 2, settle),
@@ -90,13 +104,11 @@ def _duties(hub: Hub) -> list[Duty]:
         Duty("reconcile", 10, reconcile),
         Duty("holds", 60, holds),
         Duty("heartbeat", HEARTBEAT_SECONDS, report),
-        Duty("streams", _DAY / 24, lambda: cut_streams(hub.database, hub.clock)),
-        Duty("sign-ins", _DAY / 24, lambda: _sweep(hub)),
+        Duty("ussd-promises", 15, ussd_promises),
+        Duty("ussd-sessions", _HOUR, ussd_sessions),
+        Duty("streams", _HOUR, streams),
+        Duty("sign-ins", _HOUR, sign_ins),
     ]
-
-
-async def _sweep(hub: Hub) -> None:
-    await hub.database.transaction(lambda tx: sweep_sign_ins(tx, hub.clock.now()))
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:

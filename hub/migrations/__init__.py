@@ -43,7 +43,11 @@ async def pending(connection: Connection) -> list[tuple[str, str]]:
         if name not in applied:
             waiting.append((name, text))
         elif applied[name] != sha256(text.encode()).hexdigest():
-            raise MigrationChanged(f"{name} was changed after it had been applied.", name=name)
+            raise MigrationChanged(
+                f"{name} was changed after it had been applied to this database. Put it back as"
+                " it was, or (in development) start with a fresh HUB_DATA_DIR.",
+                name=name,
+            )
     return waiting
 
 

@@ -1,4 +1,4 @@
-"""The whole product, started as a user starts it: ``hub up`` with demo data in a folder of its own."""
+"""The whole product as a user starts it: ``hub up`` with demo data in a folder of its own."""
 
 import asyncio
 import os
