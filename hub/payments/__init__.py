@@ -13,10 +13,9 @@ from hub.payments.model import Payment, PaymentState
 from hub.payments.reconcile import reconcile_pending
 from hub.payments.settle import settle_payment
 from hub.payments.wallets import Wallet, open_wallet, wallet_of, wallets_of
-from hub.payments.webhooks import SETTLEMENT_POKE, poke_settlement, receive, settle_inbox
+from hub.payments.webhooks import receive, settle_inbox
 
 __all__ = [
-    "SETTLEMENT_POKE",
     "Gateway",
     "GatewayDown",
     "GatewayRefused",
@@ -32,7 +31,6 @@ __all__ = [
     "collect",
     "open_gateways",
     "open_wallet",
-    "poke_settlement",
     "receive",
     "reconcile_pending",
     "settle_inbox",

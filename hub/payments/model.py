@@ -28,7 +28,6 @@ __all__ = [
     "Purpose",
     "lifted",
     "may_become",
-    "next_question",
     "payment_of_reference",
     "reference_of",
 ]
@@ -106,9 +105,3 @@ def lifted(guards: tuple[Guard, ...]) -> tuple[Guard, ...]:
     so at settlement the counters still grow but nothing is turned away.
     """
     return tuple(msgspec.structs.replace(guard, ceiling=MAX_AMOUNT) for guard in guards)
-
-
-def next_question(created_at: datetime, now: datetime) -> datetime:
-    """When to ask the gateway again: half the payment's age later, 1 to 30 minutes."""
-    pause = min(max((now - created_at) / 2, timedelta(minutes=1)), timedelta(minutes=30))
-    return now + pause

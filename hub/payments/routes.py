@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -16,6 +17,7 @@ from hub.clock import Clock
 from hub.database import Database
 from hub.identity import Principal, get_person
 from hub.ids import AccountId, PaymentId, PostingId, parse_id
+from hub.jobs import Jobs
 from hub.ledger import statement
 from hub.limits import Limits
 from hub.money import Money
@@ -24,9 +26,8 @@ from hub.payments.collect import PaymentView, TopUp, collect, view_of
 from hub.payments.errors import PaymentNotFound, ReturnUrlNotAllowed
 from hub.payments.gateways import Gateways
 from hub.payments.wallets import Wallet, own_wallet, wallets_of
-from hub.payments.webhooks import poke_settlement, receive
+from hub.payments.webhooks import receive
 from hub.problems import MEDIA_TYPE
-from hub.redis_client import RedisClient
 from hub.settings import Settings
 
 __all__ = ["routes"]
@@ -67,6 +68,12 @@ class WalletEntry(msgspec.Struct):
 class EntryList(msgspec.Struct):
     items: list[WalletEntry]
     next_cursor: str | None
+
+
+class Received(msgspec.Struct):
+    """``new`` is false for a delivery of something that is known already."""
+
+    new: bool
 
 
 @post(
@@ -180,14 +187,14 @@ async def receive_webhook(
     database: NamedDependency[Database],
     clock: NamedDependency[Clock],
     gateways: NamedDependency[Gateways],
-    redis: NamedDependency[RedisClient],
-) -> dict[str, bool]:
+    jobs: NamedDependency[Jobs],
+) -> Response[Received]:
     """Takes a gateway's webhook in. 200 means stored; what it says is looked into afterwards."""
     sender = gateways.named(gateway)
     headers = {name.lower(): value for name, value in request.headers.items()}
     new = await receive(database, clock, sender, headers, await request.body())
-    await poke_settlement(redis)
-    return {"received": new}
+    wake = BackgroundTask(jobs.wake, "settle")  # after the answer: a slow Redis delays no 200
+    return Response(Received(new), background=wake)
 
 
 def _own_page(settings: Settings, return_url: str | None) -> str:

@@ -22,13 +22,9 @@ from hub.payments.errors import GatewayDown
 from hub.payments.gateways import Charge, Gateway, Gateways
 from hub.payments.model import payment_of_reference
 from hub.payments.settle import Outcome, alert, settle_payment
-from hub.redis_client import RedisClient, RedisError
 from hub.telemetry import logger
 
-__all__ = ["SETTLEMENT_POKE", "poke_settlement", "receive", "settle_inbox"]
-
-SETTLEMENT_POKE = b"hub:settlement:poke"
-"""Redis channel that wakes whoever settles."""
+__all__ = ["receive", "settle_inbox"]
 
 _log = logger("payments")
 
@@ -61,14 +57,6 @@ async def receive(
         )
     _log.info("webhook_received", gateway=gateway.name, webhook_event=notice.event, new=new)
     return bool(new)
-
-
-async def poke_settlement(redis: RedisClient) -> None:
-    """Wakes the worker after a webhook was stored. Only a hint: it polls too."""
-    try:
-        await redis.publish(SETTLEMENT_POKE, b"")
-    except (RedisError, OSError):
-        return
 
 
 class _Claimed(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from hub.database import Database
 from hub.edge import exception_handlers
 from hub.identity import Person, Principal, register_person
 from hub.ids import DeviceId, PersonId, new_id
+from hub.jobs import Jobs
 from hub.limits import Limits
 from hub.payments import Gateways, open_gateways
 from hub.payments.routes import routes
@@ -191,6 +192,22 @@ async def person(database: Database, keyring: Keyring, clock: ManualClock) -> Pe
     )
 
 
+@pytest.fixture
+def woken() -> list[str]:
+    """The duties that were asked to run."""
+    return []
+
+
+class Hints(Jobs):
+    """Takes the place of the job queue."""
+
+    def __init__(self, woken: list[str]) -> None:
+        self._woken = woken
+
+    async def wake(self, duty: str) -> None:
+        self._woken.append(duty)
+
+
 @pytest_asyncio.fixture
 async def client(
     database: Database,
@@ -199,6 +216,7 @@ async def client(
     settings: Settings,
     gateways: Gateways,
     person: Person,
+    woken: list[str],
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The payments' routes with Amina signed in; header ``x-as`` signs in somebody else."""
     parts = {
@@ -208,6 +226,7 @@ async def client(
         "settings": settings,
         "gateways": gateways,
         "limits": Limits(redis, clock),
+        "jobs": Hints(woken),
     }
 
     def sign_in(app: Any) -> Any:
