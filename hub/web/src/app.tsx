@@ -1,6 +1,6 @@
 /** The frame around every page: who, where, whether it is live, in which language. */
 import type { ComponentChildren, ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { useCell } from "./cell";
 import { config as readConfig } from "./config";
@@ -30,7 +30,11 @@ export function App() {
   const config = useCell(readConfig);
   const person = now.is === "in" ? now.person : null;
   const network = config?.sandbox_url ?? null;
-  const [phoneOpen, setPhoneOpen] = useState(() => recall("local", "phone-open") !== "0");
+  const roomy = useMedia("(min-width: 820px)");
+  const [phoneOpen, setPhoneOpen] = useState(() => {
+    const chosen = recall("local", "phone-open");
+    return chosen === null ? matchMedia("(min-width: 1080px)").matches : chosen === "1";
+  });
   const togglePhone = () => {
     remember("local", "phone-open", phoneOpen ? "0" : "1");
     setPhoneOpen(!phoneOpen);
@@ -72,7 +76,7 @@ export function App() {
           <Waiting unreachable={now.is === "unreachable"} />
         )}
       </main>
-      {network && config && phoneOpen && !phoneAlone && (
+      {network && config && phoneOpen && roomy && !phoneAlone && (
         <aside class="phone-aside">
           <Lazy load={loadPhone} props={{ config, network }} />
         </aside>
@@ -106,6 +110,19 @@ function Waiting({ unreachable }: { unreachable: boolean }) {
       )}
     </div>
   );
+}
+
+/** Whether a media query holds, followed as the window changes. */
+function useMedia(query: string): boolean {
+  const media = useMemo(() => matchMedia(query), [query]);
+  const [holds, setHolds] = useState(media.matches);
+  useEffect(() => {
+    const follow = () => setHolds(media.matches);
+    follow();
+    media.addEventListener("change", follow);
+    return () => media.removeEventListener("change", follow);
+  }, [media]);
+  return holds;
 }
 
 /** A part of the page that is fetched when it is first shown. */

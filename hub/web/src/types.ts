@@ -139,7 +139,7 @@ export interface Overview {
   outbox_waiting: number;
   stream_tops: number;
   escalations: Record<string, number>;
-  attempts: { channel: string; state: string; count: number; cost?: Money | null }[];
+  attempts: { channel: string; state: string; count: number; cost?: string | number | null; currency?: string | null }[];
   recent: { kind: string; at: Moment; id: string }[];
 }
 

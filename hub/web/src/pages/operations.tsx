@@ -4,7 +4,6 @@ import { useEffect, useState } from "preact/hooks";
 import { get, NoAnswer, Problem } from "../api";
 import { watch } from "../live";
 import { timeOfDay } from "../moment";
-import { formatMoney } from "../money";
 import { Card } from "../parts/card";
 import { problemText } from "../problem-text";
 import type { Overview } from "../types";
@@ -90,7 +89,7 @@ export function Operations() {
                 attempt.channel,
                 attempt.state,
                 number(attempt.count),
-                costText(attempt, locale),
+                costText(attempt),
               ].slice(0, columns),
             )}
             empty={t("ops_none")}
@@ -108,8 +107,11 @@ export function Operations() {
   );
 }
 
-function costText(attempt: Overview["attempts"][number], locale: string): string {
-  return attempt.cost == null ? "" : formatMoney(attempt.cost, locale);
+function costText(attempt: Overview["attempts"][number]): string {
+  if (attempt.cost == null) return "";
+  // Providers charge in fractions of the smallest coin: the figure is shown as it comes.
+  const figure = String(attempt.cost).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+  return [attempt.currency, figure].filter(Boolean).join(" ");
 }
 
 function Table({ head, rows, empty }: { head: string[]; rows: string[][]; empty: string }) {

@@ -24,11 +24,12 @@ export function Feed({ tabs = "activity" }: { tabs?: string }) {
 }
 
 function FeedList({ events }: { events: HubEvent[] }) {
+  const { t } = useSpeech();
   const list = useRef<HTMLOListElement>(null);
   const newest = useCell(latest);
   useSeen(list, events);
   return (
-    <ol ref={list}>
+    <ol ref={list} tabIndex={0} aria-label={t("feed")}>
       {events.map((event) => (
         <FeedItem key={event.id} event={event} fresh={newest?.id === event.id} />
       ))}

@@ -75,7 +75,7 @@ function Offer({ offering, person }: { offering: Offering; person: Person }) {
       <p class="summary">{offering.summary}</p>
       <Progress raised={offering.raised} target={offering.target} />
       <OfferFacts offering={offering} open={open} />
-      {open && <Invest offering={offering} person={person} />}
+      {open && !own && <Invest offering={offering} person={person} />}
       {!own && (
         <AskOwner offering={offering} label={t("ask_owner", { business: offering.business_name })} />
       )}

@@ -20,7 +20,7 @@ export const sw: Words = {
   view_operations: "Uendeshaji",
   hello: "Habari, {name}",
 
-  live: "Moja kwa moja",
+  live: "Hewani",
   connecting: "Inaunganisha…",
   reconnecting: "Inaunganisha tena, taarifa za {time}",
   offline: "Haijaunganishwa",
