@@ -5,6 +5,7 @@ answers, refusals and events. Where a text holds a figure that only the locks re
 its last field (or a refusal's first), so that the database can put it in.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
@@ -30,7 +31,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _encode = msgspec.json.Encoder().encode
 
 
-Places: TypeAlias = tuple[tuple[int, bool, str, str], ...]
+Rows: TypeAlias = tuple[tuple[int, bool, str, str], ...]
 """Where an event goes: shard, whether that row leads, streams and people, both space-separated."""
 
 
@@ -73,7 +74,10 @@ class Batch:
         self._now = now
         self._columns = Columns(now)
         self._items: list[tuple[object, ...]] = []
-        self._rows: list[tuple[object, ...]] = []
+        self._events: list[tuple[EventId, str, int]] = []
+        self._places: dict[str, int] = {}
+        self._place_rows = [1]
+        self._rows: list[tuple[int, bool, str, str]] = []
         self._tails: dict[str, int] = {}
         self._guard_tails: list[int] = []
 
@@ -81,6 +85,7 @@ class Batch:
         """``wallet`` is the investor's, in the order's currency."""
         now, terms, amount = self._now, order.terms, order.amount
         investment_id = InvestmentId(new_id(now))
+        actor = f"person:{order.investor.id}"
         guards = () if order.refusal is not None else order.guards
         self._columns.add(
             Posting(
@@ -110,11 +115,11 @@ class Batch:
                 amount.currency,
                 self._answer(order, investment_id),
                 problem(order.refusal).decode() if order.refusal is not None else None,
+                actor,
                 self._tail(_funds_tail(amount.currency)),
             )
         )
-        if order.refusal is None:
-            self._tell(order, investment_id)
+        self._tell(order, investment_id, actor)
 
     def _answer(self, order: Order, investment_id: InvestmentId) -> str:
         made = Made(
@@ -129,7 +134,7 @@ class Batch:
         )
         return _head(_encode(made), order.amount.currency)
 
-    def _tell(self, order: Order, investment_id: InvestmentId) -> None:
+    def _tell(self, order: Order, investment_id: InvestmentId, actor: str) -> None:
         terms, amount, zero = order.terms, order.amount, Money(0, order.amount.currency)
         made = InvestmentMade(
             investment_id=investment_id,
@@ -149,25 +154,30 @@ class Batch:
             amount=amount,
             wallet_balance=zero,
         )
-        self._rows_of(made, _watchers(terms.id, terms.owner_id), order, leg=2)
-        self._rows_of(confirmed, _person(order.investor.id), order, leg=1)
+        if terms.counter not in self._places:
+            watchers = _rows(terms.owner_id, (offering_stream(terms.id),))
+            self._add_place(terms.counter, watchers)
+        if actor not in self._places:
+            self._add_place(actor, _rows(order.investor.id, ()))
+        self._event(made, terms.counter, amount.currency)
+        self._event(confirmed, actor, amount.currency)
 
-    def _rows_of(self, event: Event, places: Places, order: Order, *, leg: int) -> None:
+    def _event(self, event: Event, place: str, currency: str) -> None:
         event_id = EventId(new_id(self._now))
-        data = _head(encode_event(event, event_id, self._now), order.amount.currency)
-        item, actor = len(self._items), f"person:{order.investor.id}"
-        for shard, lead, streams, recipients in places:
-            row = (item, shard, lead, event_id, event.kind, data, leg, streams, recipients, actor)
-            self._rows.append(row)
+        data = _head(encode_event(event, event_id, self._now), currency)
+        self._events.append((event_id, data, self._places[place]))
+
+    def _add_place(self, name: str, rows: Rows) -> None:
+        self._places[name] = len(self._places) + 1
+        self._rows.extend(rows)
+        self._place_rows.append(len(self._rows) + 1)
 
     def _tail(self, text: str) -> int:
         return self._tails.setdefault(text, len(self._tails) + 1)
 
     def arguments(self) -> list[object]:
         """The arguments of ``invest_batch``, in order."""
-        items = [list(column) for column in zip(*self._items, strict=True)]
-        rows = [list(column) for column in zip(*self._rows, strict=True)] or [[] for _ in range(10)]
-        funds_tails = items.pop()
+        *items, funds_tails = _columns(self._items)
         return [
             *self._columns.arguments(),
             *items,
@@ -175,8 +185,15 @@ class Batch:
             list(self._tails),
             funds_tails,
             self._guard_tails,
-            *rows,
+            [InvestmentMade.kind, InvestmentConfirmed.kind],
+            *_columns(self._events),
+            self._place_rows,
+            *_columns(self._rows),
         ]
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def outcomes(row: asyncpg.Record) -> list[Done | HubError]:
@@ -194,23 +211,13 @@ def outcomes(row: asyncpg.Record) -> list[Done | HubError]:
     return found
 
 
-def _places(to: PersonId, topics: tuple[str, ...]) -> Places:
-    """The layout that ``outbox_rows`` gives any event to these people and topics."""
-    sample = outbox_rows(Event(), at=_EPOCH, actor="", to=(to,), topics=topics)
+@lru_cache(50_000)
+def _rows(to: PersonId, topics: tuple[str, ...]) -> Rows:
+    """The rows that ``outbox_rows`` makes of any event to this person and these topics."""
     return tuple(
         (row.shard, row.lead, " ".join(row.streams), " ".join(map(str, row.recipients)))
-        for row in sample
+        for row in outbox_rows(Event(), at=_EPOCH, actor="", to=(to,), topics=topics)
     )
-
-
-@lru_cache(10_000)
-def _watchers(offering_id: OfferingId, owner_id: PersonId) -> Places:
-    return _places(owner_id, (offering_stream(offering_id),))
-
-
-@lru_cache(50_000)
-def _person(person_id: PersonId) -> Places:
-    return _places(person_id, ())
 
 
 def _head(data: bytes, currency: str) -> str:

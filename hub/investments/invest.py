@@ -55,7 +55,7 @@ def rules(investor: Person, terms: Terms, amount: Money, clock: Clock) -> list[G
     return [
         *investment_guards(investor, amount, now),
         *issuer_guards(terms.business_id, country(terms.country), amount, now),
-        Guard("offering_maximum", f"offering:{terms.id}", "life", amount.amount, terms.maximum),
+        Guard("offering_maximum", terms.counter, "life", amount.amount, terms.maximum),
     ]
 
 
@@ -165,16 +165,18 @@ class Investing:
         """Learns wallet accounts not met before; opens the wallet of whoever has none yet."""
         if len(self._wallets) >= _KEPT:
             self._wallets.clear()
-        wanted = {(order.investor.id, order.amount.currency) for order in orders}
-        missing = wanted - self._wallets.keys()
+        wanted = {(order.investor.id, order.terms.currency) for order in orders}
+        # Not ``wanted - keys()``: that copies every key ever met.
+        missing = [wallet for wallet in wanted if wallet not in self._wallets]
         for currency in {currency for _, currency in missing}:
-            people = [person for person, other in missing if other == currency]
-            owners = {f"person:{person}": person for person in people}
+            owners = {f"person:{person}": person for person, other in missing if other == currency}
             for row in await connection.fetch(queries.WALLETS, list(owners), currency):
                 self._wallets[owners[row["owner"]], currency] = row["id"]
-        for person, currency in wanted - self._wallets.keys():
-            wallet = await open_account(connection, self._clock, investor_wallet(person, currency))
-            self._wallets[person, currency] = wallet.id
+        for person, currency in missing:
+            if (person, currency) not in self._wallets:
+                ref = investor_wallet(person, currency)
+                opened = await open_account(connection, self._clock, ref)
+                self._wallets[person, currency] = opened.id
 
     async def _release(self, terms: Terms) -> None:
         """The investment stands whatever happens here: a fault waits for housekeeping."""

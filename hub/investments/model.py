@@ -58,7 +58,10 @@ class Offering(msgspec.Struct, frozen=True):
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """What never changes about an offering: all that an investment must know of it."""
+    """What never changes about an offering: all that an investment must know of it.
+
+    ``counter`` is the key of the guard that keeps all investments together under the maximum.
+    """
 
     id: OfferingId
     title: str
@@ -71,6 +74,7 @@ class Terms(msgspec.Struct, frozen=True):
     minimum: int
     maximum: int
     escrow_id: AccountId
+    counter: str
 
 
 class Investment(msgspec.Struct, frozen=True):

@@ -51,7 +51,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open', $12, $13)
 
 TERMS = """
 SELECT o.id, o.title, o.business_id, b.name AS business_name, b.country, b.owner_id, o.currency,
-       o.target, o.minimum, o.maximum, o.escrow_id
+       o.target, o.minimum, o.maximum, o.escrow_id, 'offering:' || o.id AS counter
 FROM offerings o JOIN businesses b ON b.id = o.business_id WHERE o.id = $1
 """
 

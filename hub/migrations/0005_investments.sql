@@ -59,6 +59,10 @@ CREATE TRIGGER investments_never_deleted BEFORE DELETE OR TRUNCATE ON investment
 -- item) and p_guard_tail (per guard) are numbers into it. p_refused is the answer of an item that
 -- was refused before it came here. p_closed is the answer where the offering takes no more money.
 --
+-- Each item has two events, one after the other: the first ends in what is in escrow, the second in
+-- what is in the wallet; p_kind names the two. An event goes to a place: the outbox rows numbered
+-- from p_place_row[place] to before p_place_row[place + 1].
+--
 -- o_status: 201 or 422 with the answer in o_body (new or stored under the key), 1 the key is in
 -- flight, 2 the key was used with another body. o_raised: what is in escrow after a new one.
 CREATE FUNCTION invest_batch(
@@ -72,12 +76,11 @@ CREATE FUNCTION invest_batch(
     p_guard_ceiling bigint[],
     p_principal text[], p_route text[], p_key text[], p_lock bigint[], p_hash bytea[],
     p_investment uuid[], p_investor uuid[], p_offering uuid[], p_amount bigint[],
-    p_currency text[], p_answer text[], p_refused text[],
+    p_currency text[], p_answer text[], p_refused text[], p_actor text[],
     p_closed text, p_tail text[], p_funds_tail integer[], p_guard_tail integer[],
-    -- the outbox rows of all items
-    p_row_item integer[], p_row_shard smallint[], p_row_lead boolean[], p_row_event uuid[],
-    p_row_kind text[], p_row_data text[], p_row_leg integer[], p_row_streams text[],
-    p_row_recipients text[], p_row_actor text[],
+    p_kind text[], p_event uuid[], p_data text[], p_place integer[],
+    p_place_row integer[],
+    p_row_shard smallint[], p_row_lead boolean[], p_row_streams text[], p_row_recipients text[],
     OUT o_status integer[], OUT o_body text[], OUT o_raised bigint[]
 ) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -170,17 +173,16 @@ BEGIN
 
     INSERT INTO outbox (shard, lead, event_id, kind, data, streams, recipients, actor, evidence,
                         recorded_at)
-    SELECT r.shard, r.lead, r.event, r.kind,
-           convert_to(r.data || v_balance[2 * r.item - 2 + r.leg]
-                      || ',"currency":"' || p_currency[r.item] || '"}}', 'UTF8'),
-           string_to_array(r.streams, ' '), string_to_array(r.recipients, ' ')::uuid[], r.actor,
-           CASE WHEN r.lead THEN p_digest[r.item] ELSE '' END, p_recorded_at
-    FROM unnest(p_row_item, p_row_shard, p_row_lead, p_row_event, p_row_kind, p_row_data,
-                p_row_leg, p_row_streams, p_row_recipients, p_row_actor)
-         WITH ORDINALITY AS r (item, shard, lead, event, kind, data, leg, streams, recipients,
-                               actor, n)
-    WHERE v_outcome[r.item] = 0
-    ORDER BY r.n;
+    SELECT p_row_shard[r.n], p_row_lead[r.n], e.id, p_kind[2 - e.n % 2],
+           convert_to(e.data || v_balance[CASE e.n % 2 WHEN 1 THEN e.n + 1 ELSE e.n - 1 END]
+                      || ',"currency":"' || p_currency[(e.n + 1) / 2] || '"}}', 'UTF8'),
+           string_to_array(p_row_streams[r.n], ' '),
+           string_to_array(p_row_recipients[r.n], ' ')::uuid[], p_actor[(e.n + 1) / 2],
+           CASE WHEN p_row_lead[r.n] THEN p_digest[(e.n + 1) / 2] ELSE '' END, p_recorded_at
+    FROM unnest(p_event, p_data, p_place) WITH ORDINALITY AS e (id, data, place, n),
+         generate_series(p_place_row[e.place], p_place_row[e.place + 1] - 1) AS r (n)
+    WHERE v_outcome[(e.n + 1) / 2] = 0
+    ORDER BY e.n, r.n;
 
     INSERT INTO idempotency_keys
         (principal, route, key, request_hash, status, body, recorded_at)
