@@ -10,6 +10,7 @@ the delete repeats the call: as with the real ones, at least once.
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import httpx
@@ -51,6 +52,7 @@ class Courier:
             timeout=pace.call_timeout / 1000,
             limits=httpx.Limits(max_connections=_CONCURRENCY * 2),
             trust_env=False,
+            verify=hub_url.startswith("https:"),  # loading certificates takes a while
         )
         self._woken = asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
@@ -102,10 +104,10 @@ class Courier:
             while True:
                 self._woken.clear()
                 wait = self._carry_due()
-                try:
-                    await asyncio.wait_for(self._woken.wait(), wait)
-                except TimeoutError:
-                    continue
+                # Not wait_for: in Python 3.11 it can swallow a cancellation, and the end hangs.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
         finally:
             for task in self._under_way.values():
                 task.cancel()

@@ -78,7 +78,9 @@ class ServiceAccount:
         self.key_id = str(fields.get("private_key_id", ""))
         self.public_key: RSAPublicKey | None = None
         if fields.get("private_key"):
-            key = load_pem_private_key(str(fields["private_key"]).encode(), None)
+            key = load_pem_private_key(
+                str(fields["private_key"]).encode(), None, unsafe_skip_rsa_key_validation=True
+            )
             if isinstance(key, RSAPrivateKey):
                 self.public_key = key.public_key()
 

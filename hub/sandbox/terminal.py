@@ -146,7 +146,8 @@ class _Phone:
 
     async def _wait(self, seconds: int) -> None:
         try:  # one that came since the last wait counts: it may have been quicker than the script
-            await asyncio.wait_for(self._came.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._came.wait()
         except TimeoutError:
             self._show("(no message came)")
         self._came.clear()
