@@ -38,20 +38,26 @@ class Batcher(Generic[Item, Outcome]):
         *,
         limit: int = 256,
         in_flight: int = 2,
+        linger: float = 0.1,
     ) -> None:
+        """``limit`` items a batch; ``linger`` seconds a connection is kept for the next one."""
         self._database = database
         self._run = run
         self._limit = limit
         self._in_flight = in_flight
+        self._linger = linger
         self._waiting: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
         self._running = 0
+        self._idle: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item) -> Outcome:
         """The outcome of ``item``. A caller that is cancelled no longer learns it; it may stand."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._running < self._in_flight:
+        if self._idle:
+            self._idle.pop().set_result(None)
+        elif self._running < self._in_flight:
             self._running += 1
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
@@ -59,12 +65,14 @@ class Batcher(Generic[Item, Outcome]):
         return await future
 
     async def close(self) -> None:
-        """Waits until everything submitted so far has its outcome."""
+        """Waits until everything submitted so far has its outcome and no connection is held."""
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            while self._idle:
+                self._idle.pop().cancel()
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED, timeout=0.05)
 
     async def _work(self) -> None:
-        """Runs batches until none waits.
+        """Runs batches until none comes any more.
 
         The flag that this batch runs is lowered in the same step that finds nothing waiting, and
         before the connection is given back: an item that comes while the pool takes its connection
@@ -74,8 +82,9 @@ class Batcher(Generic[Item, Outcome]):
         try:
             async with self._database.connection() as connection:
                 try:
-                    while self._waiting:
-                        await self._settle(connection, self._take())
+                    while self._waiting or await self._more():
+                        if self._waiting:
+                            await self._settle(connection, self._take())
                 finally:
                     self._running -= 1
                     lowered = True
@@ -84,6 +93,17 @@ class Batcher(Generic[Item, Outcome]):
                 self._running -= 1
                 for _, future in self._drain():
                     _fail(future, fault)
+
+    async def _more(self) -> bool:
+        """Whether somebody woke this batch before its patience ended; decided without a pause."""
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle.append(woken)
+        try:
+            await asyncio.wait({woken}, timeout=self._linger)
+        finally:
+            if woken in self._idle:
+                self._idle.remove(woken)
+        return woken.done() and not woken.cancelled()
 
     def _take(self) -> list[tuple[Item, "asyncio.Future[Outcome]"]]:
         size = min(self._limit, len(self._waiting))

@@ -86,10 +86,11 @@ async def test_the_same_key_with_another_body_is_refused(town: "Town") -> None:
 async def test_a_key_in_flight_is_told_so_and_counts_once(town: "Town") -> None:
     ada, owner = await town.person("Ada", 50_000), await town.person("Otieno")
     offering = await town.offering(owner)
+    await town.invest(ada, offering, 100)  # the offering's terms are known from here on
     request = town.request(ada, offering.id, 20_000, "k")
     found = await asyncio.gather(town.ask(request), town.ask(request))
     assert {type(each) for each in found} == {Answer, KeyInFlight}
-    assert await town.has(wallet_of(ada.id)) == 30_000
+    assert await town.has(wallet_of(ada.id)) == 29_900
 
 
 async def test_a_key_used_in_two_processes_at_once_counts_once(town: "Town") -> None:

@@ -81,8 +81,15 @@ async def test_an_unforeseen_error_reaches_only_the_caller_at_fault() -> None:
 
 async def test_an_item_that_comes_while_the_connection_is_given_back_is_served() -> None:
     database = OneConnection()
-    batcher: Batcher[int, int] = Batcher(database, Doubling(), in_flight=1)  # type: ignore[arg-type]
+    batcher: Batcher[int, int] = Batcher(
+        database,  # type: ignore[arg-type]
+        Doubling(),
+        in_flight=1,
+        linger=0,
+    )
     assert await batcher.submit(1) == 2
+    while batcher._running:
+        await asyncio.sleep(0)
     assert database.released == 0  # it is on its way back now
     assert await asyncio.wait_for(batcher.submit(2), 1) == 4
     await batcher.close()
@@ -143,3 +150,29 @@ async def test_a_batch_that_forgets_an_outcome_is_an_error() -> None:
     batcher: Batcher[int, int] = Batcher(OneConnection(), run)  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match="one outcome"):
         await batcher.submit(1)
+
+
+async def test_a_connection_is_kept_for_the_next_item_and_then_given_back() -> None:
+    database = OneConnection()
+    batcher: Batcher[int, int] = Batcher(database, Doubling(), linger=0.03)  # type: ignore[arg-type]
+    for item in range(5):
+        assert await batcher.submit(item) == 2 * item
+    assert database.released == 0
+    await asyncio.sleep(0.1)
+    assert database.released == 1
+    assert await batcher.submit(5) == 10
+    await asyncio.wait_for(batcher.close(), 1)
+    assert database.released == 2
+
+
+async def test_many_callers_over_a_long_time_all_get_their_outcome() -> None:
+    database = OneConnection()
+    batcher: Batcher[int, int] = Batcher(database, Doubling(), limit=7, linger=0.002)  # type: ignore[arg-type]
+
+    async def call(start: int) -> None:
+        for item in range(start, start + 30):
+            assert await batcher.submit(item) == 2 * item
+            await asyncio.sleep(item % 4 * 0.001)
+
+    await asyncio.wait_for(asyncio.gather(*(call(100 * n + 100) for n in range(20))), 20)
+    await batcher.close()
