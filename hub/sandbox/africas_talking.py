@@ -23,7 +23,7 @@ from hub.clock import from_milliseconds
 from hub.sandbox.gsm import message_parts
 from hub.sandbox.world import World, is_e164
 
-__all__ = ["NETWORK_CODE", "PROVIDER", "owe_incoming", "routes"]
+__all__ = ["NETWORK_CODE", "PROVIDER", "owe_incoming", "owe_opt_out", "routes"]
 
 PROVIDER = "africas_talking"
 NETWORK_CODE = "99999"  # "Athena", the network of the provider's own sandbox
@@ -167,6 +167,13 @@ def owe_incoming(world: World, msisdn: str, to: str, text: str) -> str:
     }
     world.courier.owe_form("incoming message", world.callback_path("sms/inbound"), form)
     return message_id
+
+
+def owe_opt_out(world: World, msisdn: str) -> None:
+    """A subscriber opted out: sends are refused from now on, and the hub is told."""
+    world.store.run("INSERT INTO opted_out VALUES (?) ON CONFLICT DO NOTHING", msisdn)
+    form = {"senderId": world.settings.africas_talking.sender_id, "phoneNumber": msisdn}
+    world.courier.owe_form("opt-out", world.callback_path("sms/opt-out"), form)
 
 
 @get("/version1/messaging")

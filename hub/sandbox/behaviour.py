@@ -80,10 +80,12 @@ class Behaviours:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._any = bool(self.active())
+        self._active = [
+            _behaviour(row) for row in store.all("SELECT * FROM behaviours ORDER BY id")
+        ]
 
     def active(self) -> list[Behaviour]:
-        return [_behaviour(row) for row in self._store.all("SELECT * FROM behaviours ORDER BY id")]
+        return list(self._active)
 
     def add(self, order: BehaviourOrder) -> Behaviour:
         """Raises ``Invalid`` for what no provider here can do."""
@@ -91,43 +93,38 @@ class Behaviours:
             raise Invalid("No provider here can do that; GET /behaviour lists what there is.")
         if (order.times is not None and order.times < 1) or (order.value or 0) < 0:
             raise Invalid("times must be 1 or more, or null; value may not be negative.")
+        given = (order.provider, order.what, order.times, order.match, order.value)
         number = self._store.run(
             "INSERT INTO behaviours (provider, what, times, match, value) VALUES (?, ?, ?, ?, ?)",
-            order.provider,
-            order.what,
-            order.times,
-            order.match,
-            order.value,
+            *given,
         )
-        self._any = True
-        return Behaviour(number, order.provider, order.what, order.times, order.match, order.value)
+        added = Behaviour(number, *given)
+        self._active.append(added)
+        return added
 
     def remove(self, number: int) -> None:
+        """Raises ``NotFound`` for one that is not on."""
         if not self._store.run("DELETE FROM behaviours WHERE id = ?", number):
             raise NotFound("No such behaviour is on.")
+        self._active = [one for one in self._active if one.id != number]
 
     def clear(self) -> None:
         self._store.run("DELETE FROM behaviours")
-        self._any = False
+        self._active = []
 
     def take(self, provider: str, what: str, subject: str) -> Behaviour | None:
         """The oldest one that applies to this subject, used up once; None for good manners."""
-        if not self._any:
+        for position, one in enumerate(self._active):
+            if (one.provider, one.what) == (provider, what) and (one.match or "") in subject:
+                break
+        else:
             return None
-        row = self._store.one(
-            "SELECT * FROM behaviours WHERE provider = ? AND what = ?"
-            " AND (match IS NULL OR instr(?, match)) ORDER BY id LIMIT 1",
-            provider,
-            what,
-            subject,
-        )
-        if row is None:
-            return None
-        if row["times"] == 1:
-            self._store.run("DELETE FROM behaviours WHERE id = ?", row["id"])
-        elif row["times"] is not None:
-            self._store.run("UPDATE behaviours SET times = times - 1 WHERE id = ?", row["id"])
-        return _behaviour(row)
+        if one.times == 1:
+            self.remove(one.id)
+        elif one.times is not None:
+            self._active[position] = msgspec.structs.replace(one, times=one.times - 1)
+            self._store.run("UPDATE behaviours SET times = times - 1 WHERE id = ?", one.id)
+        return one
 
 
 def _behaviour(row: Row) -> Behaviour:

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from hub.errors import Invalid, NotFound
-from hub.sandbox.africas_talking import owe_incoming
+from hub.sandbox.africas_talking import owe_incoming, owe_opt_out
 from hub.sandbox.store import Row
 from hub.sandbox.ussd import UssdTurn, dial_or_answer, hang_up
 from hub.sandbox.world import World, is_e164, parse_msisdn
@@ -120,7 +120,7 @@ async def end_ussd(
 @put("/phone/{msisdn:str}/opt-out", status_code=204)
 async def opt_out(msisdn: FromPath[str], world: NamedDependency[World]) -> None:
     """The subscriber wants no more bulk messages: sends to the number give 406."""
-    world.store.run("INSERT INTO opted_out VALUES (?) ON CONFLICT DO NOTHING", parse_msisdn(msisdn))
+    owe_opt_out(world, parse_msisdn(msisdn))
 
 
 @delete("/phone/{msisdn:str}/opt-out")

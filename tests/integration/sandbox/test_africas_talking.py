@@ -162,6 +162,8 @@ async def test_one_phone_texts_another_without_the_hub(sandbox, hub):
 
 async def test_who_opted_out_gets_406_until_opted_in(sandbox, hub):
     assert (await sandbox.put(f"/phone/{OWNER}/opt-out")).status_code == 204
+    (told,) = await hub.wait_for("/callbacks/unguessable/sms/opt-out")
+    assert told.form == {"senderId": "BVESTER", "phoneNumber": OWNER}
     (recipient,) = (await send(sandbox)).json()["SMSMessageData"]["Recipients"]
     assert (recipient["statusCode"], recipient["status"]) == (406, "UserInBlacklist")
     assert await inbox(sandbox) == []
