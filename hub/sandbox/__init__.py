@@ -4,9 +4,10 @@ One small web app (``create_sandbox``) stands for Africa's Talking (SMS and USSD
 Messaging with its token endpoint, Paystack with its checkout page, and the phones of the people.
 It checks what it is sent as the provider would, and calls the hub back at
 ``settings.http.public_url``: form posts to ``/callbacks/{token}/sms/inbound``, ``/sms/delivery``,
-``/sms/opt-out``, ``/ussd`` and ``/ussd/events``, signed JSON to ``/webhooks/paystack``. Whatever it owes the hub is a
-row in ``sandbox.db`` until the hub took it or a few minutes of retries have passed, so a restart of
-either side loses nothing. It knows no capability of the hub, only its ground floor and settings.
+``/sms/opt-out``, ``/ussd`` and ``/ussd/events``, signed JSON to ``/webhooks/paystack``. Whatever it
+owes the hub is a row in ``sandbox.db`` until the hub took it or a few minutes of retries have
+passed, so a restart of either side loses nothing. It knows no capability of the hub, only its
+ground floor and settings.
 
 Phones (JSON, cross-origin for the hub's pages):
     GET    /phone                             a web phone; ``?number=`` chooses whose

@@ -115,16 +115,15 @@ class Behaviours:
     def take(self, provider: str, what: str, subject: str) -> Behaviour | None:
         """The oldest one that applies to this subject, used up once; None for good manners."""
         for position, one in enumerate(self._active):
-            if (one.provider, one.what) == (provider, what) and (one.match or "") in subject:
-                break
-        else:
-            return None
-        if one.times == 1:
-            self.remove(one.id)
-        elif one.times is not None:
-            self._active[position] = msgspec.structs.replace(one, times=one.times - 1)
-            self._store.run("UPDATE behaviours SET times = times - 1 WHERE id = ?", one.id)
-        return one
+            if (one.provider, one.what) != (provider, what) or (one.match or "") not in subject:
+                continue
+            if one.times == 1:
+                self.remove(one.id)
+            elif one.times is not None:
+                self._active[position] = msgspec.structs.replace(one, times=one.times - 1)
+                self._store.run("UPDATE behaviours SET times = times - 1 WHERE id = ?", one.id)
+            return one
+        return None
 
 
 def _behaviour(row: Row) -> Behaviour:
