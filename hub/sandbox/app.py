@@ -27,7 +27,7 @@ from hub.settings import Settings
 __all__ = ["create_sandbox"]
 
 _PAGES = Path(__file__).parent / "pages"
-_CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; form-action 'self'"
+_CONTENT_POLICY = "default-src 'self'; img-src data:; frame-ancestors 'none'; form-action 'self'"
 
 
 class BehaviourList(msgspec.Struct, frozen=True):

@@ -64,6 +64,7 @@ function showSession(turn) {
   element("session").classList.toggle("ended", !turn.more);
   element("ussd").textContent = turn.text;
   element("keys-label").textContent = session ? "Answer" : "Dial";
+  element("keys").placeholder = session ? "" : "*384*7#";
   element("send").textContent = session ? "OK" : "Call";
   element("cancel").hidden = session === null;
 }
