@@ -38,14 +38,14 @@ class Batcher(Generic[Item, Outcome]):
         *,
         limit: int = 256,
         in_flight: int = 2,
-        linger: float = 0.1,
+        linger_ms: int = 100,
     ) -> None:
-        """``limit`` items a batch; ``linger`` seconds a connection is kept for the next one."""
+        """``limit`` items a batch; ``linger_ms`` a connection is kept for the next one."""
         self._database = database
         self._run = run
         self._limit = limit
         self._in_flight = in_flight
-        self._linger = linger
+        self._linger_ms = linger_ms
         self._waiting: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
         self._running = 0
         self._idle: list[asyncio.Future[None]] = []
@@ -69,7 +69,7 @@ class Batcher(Generic[Item, Outcome]):
         while self._tasks:
             while self._idle:
                 self._idle.pop().cancel()
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED, timeout=0.05)
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def _work(self) -> None:
         """Runs batches until none comes any more.
@@ -99,7 +99,7 @@ class Batcher(Generic[Item, Outcome]):
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._idle.append(woken)
         try:
-            await asyncio.wait({woken}, timeout=self._linger)
+            await asyncio.wait({woken}, timeout=self._linger_ms / 1000)
         finally:
             if woken in self._idle:
                 self._idle.remove(woken)

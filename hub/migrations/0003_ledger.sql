@@ -55,7 +55,7 @@ CREATE INDEX holds_open ON holds (expires_at) WHERE state = 'open';
 CREATE TABLE guard_counters (
     key      text COLLATE "C" NOT NULL,
     "window" text COLLATE "C" NOT NULL,
-    used     bigint NOT NULL CHECK (used >= 0),
+    used     bigint NOT NULL,                    -- below zero if a window gives back what another took
     PRIMARY KEY (key, "window")
 ) WITH (fillfactor = 70);
 

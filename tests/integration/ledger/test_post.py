@@ -1,10 +1,13 @@
 """Posting: what stands, what is refused, and what a refusal leaves behind (nothing)."""
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
+from hub.database import Database
 from hub.ids import AccountId, PostingId, new_id
 from hub.ledger import (
     AccountRef,
@@ -96,6 +99,23 @@ async def test_a_smaller_posting_fits_under_a_guard_that_refused_a_larger_one(
         ],
     )
     assert [type(outcome) for outcome in outcomes] == [Posted, GuardRefused, Posted]
+
+
+async def test_a_guard_can_give_back_what_was_used(books: "Books") -> None:
+    await books.fund(books.ama, 1000)
+    for delta in (90, -60, 70, -200):
+        await post(
+            books.tx,
+            books.clock,
+            books.posting(books.ama, books.ben, 10, Guard("daily", "k", "d", delta, 100)),
+        )
+    with pytest.raises(GuardRefused):
+        await post(
+            books.tx,
+            books.clock,
+            books.posting(books.ama, books.ben, 10, Guard("daily", "k", "d", 201, 100)),
+        )
+    assert await books.tx.fetchval("SELECT used FROM guard_counters") == -100
 
 
 async def test_lack_of_money_gives_a_guard_back(books: "Books") -> None:
@@ -221,3 +241,53 @@ async def test_an_account_that_everyone_touches_is_striped_and_sums_up(books: "B
 async def test_the_balance_of_an_account_nobody_opened_is_nothing(books: "Books") -> None:
     other = await balance(books.tx, AccountRef("person:nobody", "wallet", "KES"))
     assert (other.posted, other.held, other.available) == (0, 0, 0)
+
+
+async def test_the_same_reference_posted_by_many_at_once_stands_once(
+    database: Database, books: "Books"
+) -> None:
+    """Also where the two share no account, so that only the reference itself can tell."""
+    wallets = [
+        await open_account(books.tx, books.clock, AccountRef(f"person:{n}", "wallet", "KES"))
+        for n in range(8)
+    ]
+
+    async def attempt(n: int) -> bool:
+        posting = Posting(
+            id=PostingId(new_id(books.clock.now())),
+            reference="once",
+            legs=(Leg(books.bank.stripes[n], -5, "KES"), Leg(wallets[n].id, 5, "KES")),
+            effective_at=books.clock.now(),
+        )
+        try:
+            await database.transaction(lambda tx: post(tx, books.clock, posting))
+        except DuplicateReference:
+            return False
+        return True
+
+    done = await asyncio.gather(*(attempt(n) for n in range(8)))
+    assert done.count(True) == 1
+    assert await books.tx.fetchval("SELECT count(*) FROM entries") == 2
+
+
+async def test_money_sent_in_circles_at_once_is_conserved_and_deadlocks_nobody(
+    database: Database, books: "Books"
+) -> None:
+    people = [
+        await open_account(books.tx, books.clock, AccountRef(f"person:{n}", "wallet", "KES"))
+        for n in range(5)
+    ]
+    for person in people:
+        await books.fund(person, 100)
+
+    async def send(n: int) -> None:
+        source, target = people[n % 5], people[(n * 3 + 1) % 5]
+        if source is not target:
+            posting = books.posting(source, target, 7 + n % 11)
+            with contextlib.suppress(InsufficientFunds):
+                await database.transaction(lambda tx: post(tx, books.clock, posting))
+
+    await asyncio.gather(*(send(n) for n in range(150)))
+    balances = await books.tx.fetch("SELECT posted FROM accounts WHERE owner LIKE 'person:_'")
+    assert sum(row["posted"] for row in balances) == 500
+    assert all(row["posted"] >= 0 for row in balances)

@@ -85,7 +85,7 @@ async def test_an_item_that_comes_while_the_connection_is_given_back_is_served()
         database,  # type: ignore[arg-type]
         Doubling(),
         in_flight=1,
-        linger=0,
+        linger_ms=0,
     )
     assert await batcher.submit(1) == 2
     while batcher._running:
@@ -154,7 +154,7 @@ async def test_a_batch_that_forgets_an_outcome_is_an_error() -> None:
 
 async def test_a_connection_is_kept_for_the_next_item_and_then_given_back() -> None:
     database = OneConnection()
-    batcher: Batcher[int, int] = Batcher(database, Doubling(), linger=0.03)  # type: ignore[arg-type]
+    batcher: Batcher[int, int] = Batcher(database, Doubling(), linger_ms=30)  # type: ignore[arg-type]
     for item in range(5):
         assert await batcher.submit(item) == 2 * item
     assert database.released == 0
@@ -167,7 +167,7 @@ async def test_a_connection_is_kept_for_the_next_item_and_then_given_back() -> N
 
 async def test_many_callers_over_a_long_time_all_get_their_outcome() -> None:
     database = OneConnection()
-    batcher: Batcher[int, int] = Batcher(database, Doubling(), limit=7, linger=0.002)  # type: ignore[arg-type]
+    batcher: Batcher[int, int] = Batcher(database, Doubling(), limit=7, linger_ms=2)  # type: ignore[arg-type]
 
     async def call(start: int) -> None:
         for item in range(start, start + 30):
