@@ -99,8 +99,8 @@ def our_server(key: Path, redis_url: str) -> Iterator[tuple[int, int]]:
 class Contender:
     """A server under test and what was measured of it."""
 
-    def __init__(self, pid: int, load: Load, *, collects: bool) -> None:
-        self.pid, self.load, self._collects = pid, load, collects
+    def __init__(self, name: str, pid: int, load: Load, *, collects: bool) -> None:
+        self.name, self.pid, self.load, self._collects = name, pid, load, collects
         self.seen: dict[str, list[float]] = {}
         pin(pid, 0)
 
@@ -125,18 +125,23 @@ class Contender:
             time.sleep(0.5)
         return resident_kib(self.pid)
 
+    def _warn(self, counted: dict[str, Any]) -> None:
+        if counted["deliveries"] != counted["expected"]:
+            text = "{deliveries} of {expected} deliveries arrived".format(**counted)
+            print(f"{self.name}: {text}", file=sys.stderr)
+
     def round(self, broker: int | None) -> None:
         cpu, broker_cpu = cpu_seconds(self.pid), cpu_seconds(broker) if broker else 0.0
         steady = self.load("steady", per_s=PER_S, seconds=STEADY_SECONDS)
         million = steady["deliveries"] / 1e6
-        if steady["deliveries"] != steady["expected"]:
-            print(f"only {steady['deliveries']} of {steady['expected']}", file=sys.stderr)
+        self._warn(steady)
         self.note("cpu_s_per_million", (cpu_seconds(self.pid) - cpu) / million)
         self.note("p99_ms", steady["p99_ms"])
         if broker:
             spent = cpu_seconds(broker) - broker_cpu
             self.note("broker_cpu_s_per_million", spent / million)
         saturated = self.load("saturate", seconds=SATURATED_SECONDS)
+        self._warn(saturated)
         rate = saturated["deliveries"] / saturated["seconds"]
         self.note("saturated_deliveries_per_s", rate)
 
@@ -166,13 +171,13 @@ def main() -> None:
         port, pid = stack.enter_context(our_server(key, addresses.redis_url))
         load = Load("ours", port, key, addresses.redis_url)
         stack.callback(load.stop)
-        ours = Contender(pid, load, collects=True)
+        ours = Contender("ours", pid, load, collects=True)
         peer, why_none = None, ""
         try:
             port, pid = stack.enter_context(running_nchan(folder))
             load = Load("nchan", port, key, addresses.redis_url)
             stack.callback(load.stop)
-            peer = Contender(pid, load, collects=False)
+            peer = Contender("nchan", pid, load, collects=False)
         except Absent as fault:
             why_none = str(fault)
         for contender in filter(None, (ours, peer)):

@@ -43,12 +43,11 @@ http {{
             nchan_subscriber websocket;
             nchan_channel_id bench;
             nchan_subscriber_first_message newest;
-            nchan_websocket_ping_interval 25;
         }}
         location = /pub {{
             nchan_publisher;
             nchan_channel_id bench;
-            nchan_message_buffer_length 1024;
+            nchan_store_messages off;
             nchan_message_timeout 60s;
         }}
     }}
