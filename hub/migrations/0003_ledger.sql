@@ -70,8 +70,7 @@ CREATE TRIGGER entries_never_emptied BEFORE TRUNCATE ON entries
 CREATE TRIGGER accounts_never_deleted BEFORE DELETE OR TRUNCATE ON accounts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (SELECT FROM added GROUP BY posting_id, currency HAVING sum(amount) <> 0) THEN
         RAISE EXCEPTION 'a posting does not sum to zero'
@@ -126,8 +125,7 @@ CREATE FUNCTION ledger_post(
     p_guard_ceiling bigint[],
     INOUT p_outcome integer[],
     OUT o_at integer[], OUT o_figure bigint[], OUT o_leg_balance bigint[]
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     v_count    integer := cardinality(p_id);
     v_row      tid[];

@@ -82,8 +82,7 @@ CREATE FUNCTION invest_batch(
     p_place_row integer[],
     p_row_shard smallint[], p_row_lead boolean[], p_row_streams text[], p_row_recipients text[],
     OUT o_status integer[], OUT o_body text[], OUT o_raised bigint[]
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     v_count   integer := cardinality(p_id);
     v_free    boolean[];
@@ -119,7 +118,7 @@ BEGIN
 
     -- An offering closes under the lock of its escrow account, so what is open now stays open
     -- until this transaction ends.
-    PERFORM ledger_lock(p_account);
+    PERFORM FROM accounts a WHERE a.id = ANY (p_account) ORDER BY a.id FOR UPDATE;
     SELECT coalesce(array_agg(o.id), '{}') INTO v_closed FROM offerings o
     WHERE o.id = ANY (p_offering) AND (o.state <> 'open' OR o.closes_at <= p_recorded_at);
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from hub.audit import Record, extend
+from hub.database import Database
 from hub.errors import Invalid
 from hub.idempotency import Answer, KeyInFlight, KeyReused
 from hub.ids import OfferingId, new_id
@@ -249,3 +250,28 @@ async def test_every_posting_is_witnessed_by_the_audit_chain(town: "Town") -> No
         )  # fmt: skip
     after = (await verify_ledger(town.database)).faults
     assert after == faults
+
+
+async def test_plans_made_on_empty_tables_still_go_by_index(
+    town: "Town", database_url: str
+) -> None:
+    """A session keeps its plans; one that scanned while a table was small would get ever slower."""
+    ada = await town.person("Ada", 50_000)
+    offering = await town.offering(await town.person("Otieno"))
+    asked = 150
+    async with Database.open(database_url, size=1) as database:
+        async with database.connection() as connection:
+            await connection.execute("VACUUM ANALYZE")
+        investing = Investing(database, None, town.clock)
+        for _ in range(asked):
+            await investing.invest(town.request(ada, offering.id, 100))
+        await investing.close()
+        async with database.connection() as connection:
+            await connection.execute("SELECT pg_stat_force_next_flush()")
+            read = await connection.fetch(
+                "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) AS rows"
+                " FROM pg_stat_user_tables WHERE relname IN ('accounts', 'postings', 'entries',"
+                " 'guard_counters', 'idempotency_keys', 'investments', 'offerings', 'outbox')"
+            )
+    assert len(read) == 8
+    assert {row["relname"]: row["rows"] for row in read if row["rows"] > 20 * asked} == {}
