@@ -36,6 +36,11 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     _asgi_reads = False
     _detached = False
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        # Every browser offers deflate; what is negotiated here would bind the session too.
+        self.conn.available_extensions = []
+
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated or self._asgi_reads:
             super().data_received(data)
@@ -52,7 +57,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             for each in offered:
                 event.headers[_SUBPROTOCOL] = each
         super().handle_connect(event)
-        if self.response.status_code == 101 and not self.conn.extensions:
+        if self.response.status_code == 101:
             extensions = cast("dict[str, Any]", self.scope["extensions"])
             extensions[DETACH] = self._detach
 

@@ -307,8 +307,12 @@ class Channel:
         for encoding, group in self._groups.items():
             encode = encoding.codec.publication
             frame = encoding.frame([encode(self.name, each) for each in batch])
-            for write in group.values():
-                write(frame)
+            for session, write in group.items():
+                try:
+                    write(frame)
+                except Exception:
+                    # A broken connection ends alone: the others still get their frame
+                    self._node.call_soon(session.lost)
             tally.deliveries += len(group) * len(batch)
         self.checked_at = self._node.now()
         if self._reach:

@@ -8,7 +8,7 @@ here ends silently.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -47,6 +47,7 @@ _PRESENCE_SECONDS = 27
 _CHECK_SECONDS = 40
 _SUBSCRIBE_SECONDS = 3
 _CHECKED_AT_ONCE = 500
+_STOP_SECONDS = 1
 
 
 class Node:
@@ -98,12 +99,14 @@ class Node:
         REGISTRY.register(collector)
         try:
             async with self.broker.running(self._receive, self._reconnected):
-                for loop in (self._turn, self._refresh_presence, self._check_positions):
-                    self.spawn(loop())
+                work = (self._turn(), self._refresh_presence(), self._check_positions())
+                loops = [self.spawn(each) for each in work]
                 try:
                     yield self
                 finally:
                     self.close_sessions()
+                    for loop in loops:
+                        loop.cancel()
                     await self._stop_tasks()
         finally:
             REGISTRY.unregister(collector)
@@ -224,8 +227,13 @@ class Node:
 
     def _receive(self, name: str, message: Message) -> None:
         channel = self._channels.get(name)
-        if channel is not None:
+        if channel is None:
+            return
+        try:
             channel.receive(message)
+        except Exception:
+            # One message that cannot be handled must not cost the others their connection
+            logger.exception("a message in channel %s could not be handled", name)
 
     def _reconnected(self) -> None:
         """Messages may be missing from every channel."""
@@ -252,10 +260,14 @@ class Node:
             logger.warning("background work failed", exc_info=fault)
 
     async def _stop_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Lets goodbyes and acknowledgements under way finish, for a moment."""
+        for cancels in (False, True):
+            tasks = list(self._tasks)
+            if cancels:
+                for task in tasks:
+                    task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=_STOP_SECONDS)
 
     async def _turn(self) -> None:
         while True:

@@ -70,8 +70,8 @@ class Subscriber:
     def unsubscribe(self, channel: bytes) -> None:
         if channel in self._wanted:
             waiting = self._wanted.pop(channel)
-            if waiting is not None:
-                waiting.cancel()
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
             self._send(b"UNSUBSCRIBE", [channel])
 
     async def run(self) -> None:
@@ -84,8 +84,7 @@ class Subscriber:
                 await asyncio.wait_for(self._address.open(connection), 2)
                 await connection.prepare(self._address.user, self._address.secret)
                 self._connection = connection
-                for waiting in self._subscribe_all():
-                    await asyncio.wait_for(asyncio.shield(waiting), _SILENCE_SECONDS)
+                await self._subscribe_all()
                 pause = 0.05
                 if connected_before:
                     logger.warning("subscribed to Redis again")
@@ -100,8 +99,8 @@ class Subscriber:
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _subscribe_all(self) -> "list[asyncio.Future[None]]":
-        """Asks for all that is wanted; the answers come in as confirmations."""
+    async def _subscribe_all(self) -> None:
+        """Asks for all that is wanted and waits for every confirmation."""
         loop = asyncio.get_running_loop()
         wanted = list(self._wanted)
         for channel in wanted:
@@ -109,7 +108,11 @@ class Subscriber:
                 self._wanted[channel] = loop.create_future()
         for start in range(0, len(wanted), _RESUBSCRIBED_AT_ONCE):
             self._send(b"SUBSCRIBE", wanted[start : start + _RESUBSCRIBED_AT_ONCE])
-        return [waiting for waiting in self._wanted.values() if waiting is not None]
+        waiting = [each for each in self._wanted.values() if each is not None]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=_SILENCE_SECONDS)
+            if late:
+                raise TimeoutError("Redis does not confirm subscriptions")
 
     def _confirmed(self, channel: bytes) -> None:
         waiting = self._wanted.get(channel)

@@ -148,7 +148,6 @@ async def hub_on_a_socket(
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=10,
-        ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
