@@ -56,7 +56,7 @@ class GuardRefused(Refused):
 
 
 class DuplicateReference(Conflict):
-    """The reference was posted before; ``posting_id`` is that posting."""
+    """The reference was used before; ``posting_id`` is that posting (or, for a hold, that hold)."""
 
     kind = "duplicate_reference"
 
