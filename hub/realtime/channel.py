@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 _JOIN_BYTES = 128 * 1024
 _PATIENCE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 _LONGEST_WAIT = 5.0
+_MOST_READS = 12  # about half a minute
 
 
 class Channel:
@@ -41,6 +42,7 @@ class Channel:
         "_flush_due",
         "_groups",
         "_holds",
+        "_known",
         "_mending",
         "_node",
         "_reach",
@@ -71,7 +73,7 @@ class Channel:
         self._batch: list[Publication] = []
         self._batch_bytes = 0
         self._flush_due = False
-        self._holds = 0
+        self._holds = self._known = 0
         self._recorded: list[Message] = []
         self._reach = 0
 
@@ -139,7 +141,9 @@ class Channel:
                 return Missed(here, [], whole=False)
             if after.offset == self.offset:
                 return Missed(here, [], whole=True)
-            read = await self._node.histories.since(self.namespace, self.name, after)
+            read = await self._node.histories.since(
+                self.namespace, self.name, after, known=self.offset
+            )
             if self._mending is not None:
                 continue
             found = self._merge(read.publications, after.offset)
@@ -148,7 +152,7 @@ class Channel:
             if not read.whole and after.offset < self.offset:
                 break  # it was cut off by retention, or is too much at once
             if read.top.offset > self.offset:
-                self.mend()  # the newcomer saw, on another node, what is still on its way here
+                self.mend(read.top.offset)  # seen on another node, still on its way here
             await asyncio.sleep(wait)
         return Missed(Position(self.offset, self.epoch), [], whole=False)
 
@@ -209,29 +213,33 @@ class Channel:
             if message.epoch == self.epoch and publication.offset <= self.offset:
                 return
         elif message.epoch != self.epoch and (self.epoch or publication.offset != 1):
-            self.mend()
+            self.mend(publication.offset)
             return
         elif publication.offset <= self.offset:
             return  # a repeat: the relay publishes again what it is not sure of
         elif publication.offset > self.offset + 1:
-            self.mend()
+            self.mend(publication.offset)
             return
         self.epoch, self.offset = message.epoch, publication.offset
         self._queue(publication)
 
-    def mend(self) -> None:
-        """Reads what is missing and delivers it before anything that came later."""
+    def mend(self, known: int) -> None:
+        """Reads what is missing and delivers it before anything that came later; the stream is
+        known to reach at least to offset ``known``."""
+        self._known = max(self._known, known)
         if self._mending is None:
             self._mending = self._node.spawn(self._mend())
 
     async def _mend(self) -> None:
-        waits = iter(_PATIENCE)
+        waits, reads = iter(_PATIENCE), 0
         try:
             while self._groups or self._holds:
                 await asyncio.sleep(next(waits, _LONGEST_WAIT))
                 try:
                     after = Position(self.offset, self.epoch)
-                    read = await self._node.histories.since(self.namespace, self.name, after)
+                    read = await self._node.histories.since(
+                        self.namespace, self.name, after, known=self._known
+                    )
                 except Exception:
                     # Redis and PostgreSQL may both be away; the members keep their place
                     logger.exception("could not read what channel %s is missing", self.name)
@@ -241,8 +249,13 @@ class Channel:
                     return
                 if self._catch_up(read):
                     return
+                reads += 1
+                if reads > _MOST_READS:
+                    logger.error("channel %s has a gap that nobody can fill", self.name)
+                    self._start_again(read.top)
+                    return
         finally:
-            self._mending = None
+            self._mending, self._known = None, 0
             if not self._holds:
                 self._recorded.clear()
             self._node.let_go(self)
@@ -261,7 +274,7 @@ class Channel:
         while (following := known.get(self.offset + 1)) is not None:
             self.offset += 1
             self._queue(following)
-        return not known or max(known) <= self.offset
+        return max(known, default=self._known) <= self.offset >= self._known
 
     def check(self, top: Position) -> None:
         """Compares with the stream's stored top, for messages that never arrived."""
@@ -269,7 +282,7 @@ class Channel:
         if not self.established or self._mending is not None:
             return
         if top.offset and (top.epoch != self.epoch or top.offset > self.offset):
-            self.mend()
+            self.mend(top.offset)
 
     def _start_again(self, top: Position) -> None:
         """The stream cannot be followed without a gap: members must reload."""

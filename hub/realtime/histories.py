@@ -74,9 +74,16 @@ class Histories:
         position = await streams.position(channel)
         return Position(position.offset, position.epoch) if position else _NEVER_WRITTEN
 
-    async def since(self, namespace: Namespace, channel: str, after: Position) -> Missed:
-        """Everything past ``after`` (its epoch may be empty: any). Raises like ``top``."""
+    async def since(
+        self, namespace: Namespace, channel: str, after: Position, *, known: int = 0
+    ) -> Missed:
+        """Everything past ``after`` (its epoch may be empty: any). Raises like ``top``.
+
+        ``known`` is an offset known to exist: a broker whose top is lower has lost its newest.
+        """
         remembered = await self._remembered(namespace, channel, after)
+        if remembered is not None and remembered.top.offset < known and self._durable(namespace):
+            remembered = None
         streams = self._durable(namespace)
         if remembered is not None and (remembered.whole or streams is None):
             return remembered

@@ -84,7 +84,7 @@ class Subscriber:
                 await asyncio.wait_for(self._address.open(connection), 2)
                 await connection.prepare(self._address.user, self._address.secret)
                 self._connection = connection
-                await self._subscribe_all()
+                await self._subscribe_all(connection)
                 pause = 0.05
                 if connected_before:
                     logger.warning("subscribed to Redis again")
@@ -99,7 +99,7 @@ class Subscriber:
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _subscribe_all(self) -> None:
+    async def _subscribe_all(self, connection: "_Connection") -> None:
         """Asks for all that is wanted and waits for every confirmation."""
         loop = asyncio.get_running_loop()
         wanted = list(self._wanted)
@@ -110,8 +110,12 @@ class Subscriber:
             self._send(b"SUBSCRIBE", wanted[start : start + _RESUBSCRIBED_AT_ONCE])
         waiting = [each for each in self._wanted.values() if each is not None]
         if waiting:
-            _, late = await asyncio.wait(waiting, timeout=_SILENCE_SECONDS)
-            if late:
+            confirming = asyncio.ensure_future(asyncio.wait(waiting))
+            watched = (confirming, connection.closed)
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait(watched, timeout=_SILENCE_SECONDS, return_when=first)
+            if not confirming.done():
+                confirming.cancel()
                 raise TimeoutError("Redis does not confirm subscriptions")
 
     def _confirmed(self, channel: bytes) -> None:
@@ -138,7 +142,7 @@ class _Connection(asyncio.Protocol):
         self._on_message = on_message
         self._on_confirmed = on_confirmed
         self._transport: asyncio.Transport | None = None
-        self._closed = asyncio.get_running_loop().create_future()
+        self.closed = asyncio.get_running_loop().create_future()
         self._answer: asyncio.Future[object] | None = None
         self._heard = False
 
@@ -184,21 +188,21 @@ class _Connection(asyncio.Protocol):
         """Waits for the end of the connection, and ends it if Redis falls silent."""
         while True:
             self._heard = False
-            done, _ = await asyncio.wait([self._closed], timeout=_SILENCE_SECONDS)
+            done, _ = await asyncio.wait([self.closed], timeout=_SILENCE_SECONDS)
             if not done and not self._heard:
                 self.send(b"PING")
-                done, _ = await asyncio.wait([self._closed], timeout=_SILENCE_SECONDS)
+                done, _ = await asyncio.wait([self.closed], timeout=_SILENCE_SECONDS)
                 if not done and not self._heard:
                     raise TimeoutError("Redis is silent")
             if done:
-                self._closed.result()
+                self.closed.result()
 
     def close(self) -> None:
         self._end(None)
 
     def _end(self, fault: Exception | None) -> None:
-        if not self._closed.done():
-            self._closed.set_exception(fault or ConnectionResetError("closed"))
-            self._closed.exception()  # somebody may be waiting, or nobody
+        if not self.closed.done():
+            self.closed.set_exception(fault or ConnectionResetError("closed"))
+            self.closed.exception()  # somebody may be waiting, or nobody
         if self._transport is not None:
             self._transport.abort()

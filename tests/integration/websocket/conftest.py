@@ -118,7 +118,7 @@ TEST_NAMESPACES = [
 
 @asynccontextmanager
 async def hub_on_a_socket(
-    database: Database, redis: RedisClient, settings: Settings, *, direct: bool
+    database: Database, redis: RedisClient, settings: Settings, *, direct: bool, **more: Any
 ) -> AsyncIterator[Hub]:
     broker, acks = RedisBroker(redis, CLOCK), Acks()
     product = product_namespaces()
@@ -148,6 +148,7 @@ async def hub_on_a_socket(
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=10,
+        **more,
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -162,6 +163,12 @@ async def hub_on_a_socket(
         finally:
             server.should_exit = True
             await serving
+
+
+@pytest.fixture
+def open_hub() -> Any:
+    """Opens such a hub in any loop, with more settings for uvicorn."""
+    return hub_on_a_socket
 
 
 @pytest_asyncio.fixture(params=["direct", "portable"])
