@@ -50,11 +50,12 @@ class Channel:
         "checked_at",
         "epoch",
         "established",
+        "heard",
         "listeners",
         "name",
         "namespace",
         "offset",
-        "subscribed",
+        "subscribing",
     )
 
     def __init__(self, node: "Node", name: str, namespace: Namespace) -> None:
@@ -65,7 +66,8 @@ class Channel:
         self.offset = 0
         self.established = False
         self.checked_at = node.now()
-        self.subscribed: asyncio.Future[None] | None = None
+        self.heard = False
+        self.subscribing: asyncio.Future[None] | None = None
         self.listeners: set[Session] | None = None
         self._establishing: asyncio.Future[None] | None = None
         self._mending: asyncio.Future[None] | None = None

@@ -183,13 +183,15 @@ class Node:
 
     async def subscribed(self, channel: Channel) -> None:
         """Waits until the broker has confirmed that messages arrive. Raises ``BrokerDown``."""
-        if (
-            channel.subscribed is None
-            or channel.subscribed.cancelled()
-            or (channel.subscribed.done() and channel.subscribed.exception())
-        ):
-            channel.subscribed = self.spawn(self._subscribe(channel.name))
-        await asyncio.shield(channel.subscribed)
+        if channel.heard:
+            return
+        if channel.subscribing is None:
+            channel.subscribing = self.spawn(self._subscribe(channel.name))
+        try:
+            await asyncio.shield(channel.subscribing)
+            channel.heard = True
+        finally:
+            channel.subscribing = None  # done or failed; a finished task would only take memory
 
     async def _subscribe(self, name: str) -> None:
         try:

@@ -29,9 +29,9 @@ from hub.embedded import embedded_servers
 HERE = Path(__file__).parent
 SESSIONS = 2_000
 PER_S = 10  # messages: 20,000 deliveries a second
-ROUNDS = 3
-STEADY_SECONDS = 5
-SATURATED_SECONDS = 4
+ROUNDS = 6
+STEADY_SECONDS = 3
+SATURATED_SECONDS = 2
 TICK = os.sysconf("SC_CLK_TCK")
 
 
