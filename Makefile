@@ -39,6 +39,7 @@ lint: $(READY) ## Format, lint, types and the floors of the house
 	@$(BIN)/ruff check hub channels workers tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python $(WEB)/build.py --check
 
 web: $(PAGES) ## Build the pages
 

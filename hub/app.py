@@ -9,7 +9,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, Contact, License, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
@@ -109,7 +109,12 @@ def _openapi(settings: Settings) -> OpenAPIConfig:
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         openapi_router=Router("/docs", route_handlers=[], opt={"public": True}),
         render_plugins=[
-            ScalarRenderPlugin(js_url="/docs-assets/scalar.js", css_url="/docs-assets/scalar.css")
+            SwaggerRenderPlugin(
+                favicon='<link rel="icon" href="data:,">',
+                js_url="/docs-assets/swagger-ui-bundle.js",
+                css_url="/docs-assets/swagger-ui.css",
+                standalone_preset_js_url="/docs-assets/swagger-ui-standalone-preset.js",
+            )
         ],
         components=Components(
             security_schemes={

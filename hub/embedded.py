@@ -72,6 +72,8 @@ def embedded_servers(data_dir: Path, *, durable: bool = True) -> Iterator[Addres
 @contextmanager
 def _only_owner(path: Path) -> Iterator[None]:
     with path.open("a") as lock:
+        # A forked child must not keep the lock alive when its parent is killed.
+        os.register_at_fork(after_in_child=lock.close)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

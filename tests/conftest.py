@@ -5,6 +5,7 @@ start of each test. ``clock`` stands still until a test moves it.
 """
 
 import base64
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -25,11 +26,15 @@ from hub.sealing import Keyring
 from hub.settings import Settings
 
 
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""A database a test is copied from a template: in memory that takes 25 ms instead of 200."""
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Addresses]:
     """The session's own PostgreSQL and Valkey."""
     with (
-        tempfile.TemporaryDirectory(prefix="bvester-test-") as folder,
+        tempfile.TemporaryDirectory(prefix="bvester-test-", dir=_MEMORY) as folder,
         embedded_servers(Path(folder), durable=False) as addresses,
     ):
         yield addresses

@@ -55,5 +55,7 @@ class Duties:
                 failures += 1
                 _log.error("a duty failed and will be tried again", duty=duty.name, exc_info=fault)
             pause = min(duty.every_seconds * 2**failures, _LONGEST_PAUSE) if failures else None
+            # Not wait_for: on 3.11 it may swallow a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), pause or duty.every_seconds)
+                async with asyncio.timeout(pause or duty.every_seconds):
+                    await woken.wait()

@@ -72,8 +72,10 @@ class Relay:
                     await asyncio.sleep(1)
                     continue
                 if not busy:
+                    # Not wait_for: on 3.11 it may swallow a cancellation that comes with the event.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
+                        async with asyncio.timeout(_POLL_SECONDS):
+                            await self._woken.wait()
                 self._woken.clear()
         finally:
             listening.cancel()

@@ -11,6 +11,7 @@ transaction of its own; after an exception nothing of it may stand.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 import asyncpg
@@ -45,7 +46,7 @@ class Batcher(Generic[Item, Outcome]):
         self._run = run
         self._limit = limit
         self._in_flight = in_flight
-        self._linger_ms = linger_ms
+        self._linger = timedelta(milliseconds=linger_ms)
         self._waiting: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
         self._running = 0
         self._idle: list[asyncio.Future[None]] = []
@@ -99,7 +100,7 @@ class Batcher(Generic[Item, Outcome]):
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._idle.append(woken)
         try:
-            await asyncio.wait({woken}, timeout=self._linger_ms / 1000)
+            await asyncio.wait({woken}, timeout=self._linger.total_seconds())
         finally:
             if woken in self._idle:
                 self._idle.remove(woken)

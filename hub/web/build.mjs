@@ -2,7 +2,7 @@
 // what a first visit loads. Fails when that is over the budget: pages must be light enough for 2G.
 import { build, context } from "esbuild";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 
 const BUDGET = 60 * 1024;
@@ -78,6 +78,13 @@ async function weigh(outputs) {
   }
 }
 
+// The viewer of the API reference, served by the hub itself: its pages load nothing from elsewhere.
+async function viewer() {
+  await mkdir(`${OUT}/docs-assets`, { recursive: true });
+  for (const name of ["swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"])
+    await copyFile(`node_modules/swagger-ui-dist/${name}`, `${OUT}/docs-assets/${name}`);
+}
+
 await rm(OUT, { recursive: true, force: true });
 await mkdir(`${OUT}/assets`, { recursive: true });
 if (process.argv.includes("--watch")) {
@@ -90,5 +97,6 @@ if (process.argv.includes("--watch")) {
 } else {
   const { metafile } = await build(options);
   await page(metafile.outputs);
+  await viewer();
   await weigh(metafile.outputs);
 }

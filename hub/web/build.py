@@ -1,4 +1,7 @@
-"""Builds the pages into ``dist``: with the machine's Node 20 or newer, else with one from a wheel."""
+"""Builds the pages into ``dist``, or with ``--check`` checks their types and runs their tests.
+
+Uses the machine's Node 20 or newer, else one from a wheel.
+"""
 
 import gzip
 import os
@@ -46,8 +49,13 @@ def main() -> None:
             cwd=HERE, env=environment, check=True,
         )  # fmt: skip
         STALE_LOCK.touch()
-    subprocess.run([*npm, "run", "--silent", "build"], cwd=HERE, env=environment, check=True)
-    _compress(HERE / "dist")
+    scripts = ("check", "test") if "--check" in sys.argv else ("build",)
+    for script in scripts:
+        done = subprocess.run([*npm, "run", "--silent", script], cwd=HERE, env=environment)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
+    if "build" in scripts:
+        _compress(HERE / "dist")
 
 
 def _compress(dist: Path) -> None:

@@ -1,7 +1,9 @@
 """The whole product as a user starts it: ``hub up`` with demo data in a folder of its own."""
 
 import asyncio
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,12 +25,13 @@ HUB = str(Path(sys.executable).parent / "hub")
 
 
 def free_ports() -> int:
-    """A port whose successor is free too (web and sandbox)."""
+    """A port whose successor is free too (web and sandbox), below the range that the kernel hands
+    out, so that no passing connection takes it first."""
     while True:
+        port = random.randrange(20_000, 32_000, 2)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue
@@ -50,6 +53,7 @@ class RunningHub:
         }
         self.log_path = data_dir.with_suffix(".log")
         self._log = self.log_path.open("ab")
+        self._log_start = self._log.seek(0, os.SEEK_END)
         self.process = subprocess.Popen(
             [HUB, "up"],
             cwd=ROOT,
@@ -61,7 +65,8 @@ class RunningHub:
 
     @property
     def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
+        """What this run has printed (an earlier one on the same folder may stand before it)."""
+        return self.log_path.read_bytes()[self._log_start :].decode(errors="replace")
 
     def await_ready(self, seconds: float = 90) -> float:
         """Waits until all parts are up; how long it took."""
@@ -69,11 +74,10 @@ class RunningHub:
         while time.monotonic() - started < seconds:
             if self.process.poll() is not None:
                 raise AssertionError(f"hub up ended early:\n{self.log[-4000:]}")
-            try:
-                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
-                    return time.monotonic() - started
-            except httpx.HTTPError:
-                pass
+            if "web started" in self.log:  # before, a killed run's web process may still answer
+                with contextlib.suppress(httpx.HTTPError):
+                    if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                        return time.monotonic() - started
             time.sleep(0.1)
         raise AssertionError(f"not ready after {seconds} s:\n{self.log[-4000:]}")
 

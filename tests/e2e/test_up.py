@@ -31,7 +31,7 @@ def test_a_killed_run_is_taken_over_and_finds_its_data(folder: Path) -> None:
     second = RunningHub(folder / "hub", port)
     try:
         second.await_ready()
-        assert "Loaded" not in second.log.split("Starting PostgreSQL")[-1], "demo data was there"
+        assert "Loaded" not in second.log, "demo data was there"
         offerings = httpx.get(f"{second.url}/v1/config").json()
         assert offerings["demo"]["people"]
     finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar
+from uuid import UUID
 
 import pytest
 
@@ -10,18 +10,14 @@ from hub import events
 from hub.audit import verify_chains
 from hub.clock import ManualClock, SystemClock
 from hub.database import Connection, Database
-from hub.events import Event, Reach, Streams, personal_stream
+from hub.events import Streams, personal_stream
 from hub.events.numbering import NumberedRecipient
-from hub.ids import PersonId, new_id
+from hub.ids import PaymentId, PersonId, new_id
+from hub.money import Money
+from hub.payments import PaymentFailed
 from hub.realtime import Numbered
 from hub.redis_client import RedisClient, RedisError
 from workers.relay import Relay
-
-
-class Rang(Event, frozen=True, kw_only=True):
-    kind: ClassVar[str] = "test.rang"
-    reach: ClassVar[Reach | None] = Reach()
-    n: int
 
 
 class RecordingBroker:
@@ -62,10 +58,17 @@ def relay(
     return Relay(database, redis, broker, scheduled, SystemClock())  # type: ignore[arg-type]
 
 
+def _failed(n: int) -> PaymentFailed:
+    """Some event that has a ``Reach``."""
+    return PaymentFailed(
+        payment_id=PaymentId(UUID(int=n)), amount=Money(n + 1, "KES"), reason="declined"
+    )
+
+
 async def _ring(database: Database, clock: ManualClock, n: int, *people: PersonId) -> None:
     async def work(tx: Connection) -> None:
         await events.append(
-            tx, Rang(n=n), at=clock.now(), actor="system", to=people, topics=["t:1"]
+            tx, _failed(n), at=clock.now(), actor="system", to=people, topics=["t:1"]
         )
 
     await database.transaction(work)
@@ -102,7 +105,7 @@ async def test_a_rolled_back_change_tells_nobody(
     relay: Relay, database: Database, clock: ManualClock, broker: RecordingBroker
 ) -> None:
     async def work(tx: Connection) -> None:
-        await events.append(tx, Rang(n=1), at=clock.now(), actor="system", topics=["t:1"])
+        await events.append(tx, _failed(1), at=clock.now(), actor="system", topics=["t:1"])
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
