@@ -25,7 +25,6 @@ from hub.redis_client import RedisClient, open_redis
 from hub.sealing import Keyring
 from hub.settings import Settings
 
-
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """A database a test is copied from a template: in memory that takes 25 ms instead of 200."""
 

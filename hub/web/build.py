@@ -39,8 +39,8 @@ def main() -> None:
     environment = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
     npm = [str(node / "npm")]
     if not (node / "npm").exists():  # the wheel keeps npm as a script beside node's library
-        script = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        npm = [str(node / "node"), str(script)]
+        npm_cli = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm = [str(node / "node"), str(npm_cli)]
     lock = HERE / "package-lock.json"
     if not STALE_LOCK.exists() or STALE_LOCK.stat().st_mtime < lock.stat().st_mtime:
         print("Installing what the pages are built with ...", flush=True)
