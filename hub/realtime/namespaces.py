@@ -22,7 +22,9 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
 
     ``history_size`` is in publications, ``history_ttl`` in seconds; both bound what Redis keeps.
     ``cache`` recovery gives a subscriber the newest publication only. ``publish`` lets subscribers
-    publish, ``typing`` lets them tell that they write.
+    publish, ``typing`` lets them tell that they write. ``allowed_delta_types`` are the forms of
+    patches a subscriber may ask for (``fossil``); ``delta_publish`` allows them for every
+    publication. ``allow_tags_filter`` lets subscribers choose publications by their tags.
     """
 
     name: str
@@ -37,6 +39,9 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
     join_leave: bool = False
     publish: bool = False
     typing: bool = False
+    allowed_delta_types: tuple[str, ...] = ()
+    delta_publish: bool = False
+    allow_tags_filter: bool = False
 
     @property
     def numbered(self) -> bool:

@@ -5,6 +5,8 @@ zero; fields we do not know are ignored, because newer SDKs send some. ``bytes``
 embedded JSON here (``msgspec.Raw``), passed on untouched.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from hub.realtime.codes import Error
@@ -15,6 +17,7 @@ __all__ = [
     "ConnectRequest",
     "ConnectResult",
     "Empty",
+    "FilterNode",
     "HistoryRequest",
     "HistoryResult",
     "PresenceResult",
@@ -47,6 +50,18 @@ class Empty(_Result):
     """The result of a command that has nothing to say but "done"."""
 
 
+class FilterNode(msgspec.Struct, frozen=True):
+    """A node of a tags filter: a comparison (``op`` empty) or a combination of other nodes.
+    Frozen, so that subscriptions with equal filters are found to share them."""
+
+    op: str = ""
+    key: str = ""
+    cmp: str = ""
+    val: str = ""
+    vals: tuple[str, ...] = ()
+    nodes: "tuple[FilterNode, ...]" = ()
+
+
 class SubscribeRequest(_Request):
     channel: str = ""
     token: str = ""
@@ -56,6 +71,8 @@ class SubscribeRequest(_Request):
     positioned: bool = False
     recoverable: bool = False
     join_leave: bool = False
+    delta: str = ""
+    tf: FilterNode | None = None
     flag: int = 0
 
 
@@ -139,6 +156,9 @@ class WirePublication(_Result):
     data: msgspec.Raw
     info: ClientInfo | msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     offset: int = 0
+    tags: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
+    delta: bool = False
+    time: int = 0
 
 
 class SubscribeResult(_Result):
@@ -149,6 +169,7 @@ class SubscribeResult(_Result):
     offset: int = 0
     positioned: bool = False
     was_recovering: bool = False
+    delta: bool = False
 
 
 class ConnectResult(_Result):
