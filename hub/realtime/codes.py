@@ -12,6 +12,10 @@ __all__ = [
     "BAD_REQUEST",
     "CONNECTION_CLOSED",
     "CONNECTION_EXPIRED",
+    "CONNECTION_LIMIT",
+    "EXPIRED",
+    "FORCE_DISCONNECT",
+    "FORCE_RECONNECT",
     "INSUFFICIENT_STATE",
     "INTERNAL",
     "INVALID_TOKEN",
@@ -25,9 +29,14 @@ __all__ = [
     "SHUTDOWN",
     "SLOW",
     "STALE",
+    "SUBSCRIPTION_EXPIRED",
     "TOKEN_EXPIRED",
+    "TOO_MANY_REQUESTS",
+    "UNAUTHORIZED",
     "UNKNOWN_CHANNEL",
     "UNRECOVERABLE_POSITION",
+    "UNSUBSCRIBED_BY_SERVER",
+    "UNSUBSCRIBED_EXPIRED",
     "UNSUBSCRIBED_INSUFFICIENT_STATE",
     "WRONG_PROTOCOL",
     "Disconnect",
@@ -68,6 +77,7 @@ class Refusal(Exception):
 
 
 INTERNAL = Error(100, "internal server error", temporary=True)
+UNAUTHORIZED = Error(101, "unauthorized")
 UNKNOWN_CHANNEL = Error(102, "unknown channel")
 PERMISSION_DENIED = Error(103, "permission denied")
 METHOD_NOT_FOUND = Error(104, "method not found")
@@ -76,19 +86,27 @@ LIMIT_EXCEEDED = Error(106, "limit exceeded")
 BAD_REQUEST = Error(107, "bad request")
 NOT_AVAILABLE = Error(108, "not available")
 TOKEN_EXPIRED = Error(109, "token expired")
+EXPIRED = Error(110, "expired")
+TOO_MANY_REQUESTS = Error(111, "too many requests", temporary=True)
 UNRECOVERABLE_POSITION = Error(112, "unrecoverable position")
 
 CONNECTION_CLOSED = Disconnect(3000, "connection closed")
 SHUTDOWN = Disconnect(3001, "shutdown")
 SERVER_ERROR = Disconnect(3004, "internal server error")
 CONNECTION_EXPIRED = Disconnect(3005, "connection expired")
+SUBSCRIPTION_EXPIRED = Disconnect(3006, "subscription expired")
 SLOW = Disconnect(3008, "slow")
 INSUFFICIENT_STATE = Disconnect(3010, "insufficient state")
+FORCE_RECONNECT = Disconnect(3011, "force reconnect")
 NO_PONG = Disconnect(3012, "no pong")
 INVALID_TOKEN = Disconnect(3500, "invalid token")
 BAD_COMMAND = Disconnect(3501, "bad request")
 STALE = Disconnect(3502, "stale")
+FORCE_DISCONNECT = Disconnect(3503, "force disconnect")
+CONNECTION_LIMIT = Disconnect(3504, "connection limit")
 WRONG_PROTOCOL = Disconnect(3506, "inappropriate protocol")
 SEND_NOT_AVAILABLE = Disconnect(3508, "not available")
 
+UNSUBSCRIBED_BY_SERVER = Unsubscribed(2000, "server unsubscribe")
 UNSUBSCRIBED_INSUFFICIENT_STATE = Unsubscribed(2500, "insufficient state")
+UNSUBSCRIBED_EXPIRED = Unsubscribed(2501, "subscription expired")

@@ -28,6 +28,7 @@ __all__ = [
     "RpcRequest",
     "RpcResult",
     "StreamPosition",
+    "SubRefreshResult",
     "SubscribeRequest",
     "SubscribeResult",
     "WirePublication",
@@ -74,6 +75,7 @@ class SubscribeRequest(_Request):
     delta: str = ""
     tf: FilterNode | None = None
     flag: int = 0
+    data: msgspec.Raw = NO_DATA
 
 
 class ConnectRequest(_Request):
@@ -81,6 +83,8 @@ class ConnectRequest(_Request):
     subs: dict[str, SubscribeRequest] = {}
     name: str = ""
     version: str = ""
+    data: msgspec.Raw = NO_DATA
+    headers: dict[str, str] = {}
 
 
 class ChannelRequest(_Request):
@@ -150,6 +154,7 @@ class ClientInfo(_Result):
     user: str = ""
     client: str = ""
     conn_info: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    chan_info: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class WirePublication(_Result):
@@ -170,6 +175,9 @@ class SubscribeResult(_Result):
     positioned: bool = False
     was_recovering: bool = False
     delta: bool = False
+    expires: bool = False
+    ttl: int = 0
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class ConnectResult(_Result):
@@ -208,6 +216,11 @@ class RefreshResult(_Result):
     ttl: int = 0
 
 
+class SubRefreshResult(_Result):
+    expires: bool = False
+    ttl: int = 0
+
+
 class Reply(_Result):
     """The answer to the command with the same ``id``: one of the results, or an error."""
 
@@ -222,6 +235,7 @@ class Reply(_Result):
     history: HistoryResult | None = None
     rpc: RpcResult | None = None
     refresh: RefreshResult | None = None
+    sub_refresh: SubRefreshResult | None = None
 
 
 def in_range(value: int, *, most: int = _MAX_OFFSET) -> bool:
