@@ -232,7 +232,7 @@ async def _publish(session: "Session", id: int, request: PublishRequest) -> Repl
     channel = _subscribed(session, request.channel)
     if not bytes(request.data):
         raise Refusal(BAD_REQUEST)
-    if not channel.namespace.publish or channel.namespace.durable:
+    if not channel.namespace.allow_publish_for_subscriber or channel.namespace.durable:
         raise Refusal(PERMISSION_DENIED)  # durable streams are numbered by the relay alone
     await session.node.broker.publish(
         channel.namespace, channel.name, bytes(request.data), info=session.info

@@ -72,7 +72,7 @@ async def subscribe_client(
     namespace = channel.namespace
     after = Position(request.offset, request.epoch) if request.recover else None
     missed = await channel.admit(after)
-    recovers = namespace.numbered and namespace.recovery
+    recovers = namespace.numbered and namespace.force_recovery
     recovered = recovers and missed.whole and request.recover
     resume = after if after and recovered and not namespace.cache else None
     result = SubscribeResult(

@@ -112,7 +112,13 @@ async def echo(caller: Any, data: bytes) -> object:
 
 
 TEST_NAMESPACES = [
-    Namespace(name="chat", publish=True, presence=True, join_leave=True, history_size=5),
+    Namespace(
+        name="chat",
+        allow_publish_for_subscriber=True,
+        presence=True,
+        join_leave=True,
+        history_size=5,
+    ),
 ]
 
 

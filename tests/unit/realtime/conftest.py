@@ -280,9 +280,11 @@ NAMESPACES = [
     Namespace(name="personal", durable=True, personal=True, presence=True),
     Namespace(name="offering", durable=True),
     Namespace(name="club", durable=True, members_only=True),
-    Namespace(name="room", publish=True, presence=True, join_leave=True, typing=True),
-    Namespace(name="market", cache=True, history_size=1),
-    Namespace(name="noise", history_size=0, publish=True),
+    Namespace(
+        name="room", allow_publish_for_subscriber=True, presence=True, join_leave=True, typing=True
+    ),
+    Namespace(name="market", force_recovery_mode="cache", history_size=1),
+    Namespace(name="noise", history_size=0, allow_publish_for_subscriber=True),
 ]
 
 

@@ -111,7 +111,7 @@ def test_the_products_channels_are_known_and_others_are_not() -> None:
     for channel in ("personal:#u", "offering:1", "conversation:1", "ops:payments", "business:1"):
         assert namespaces.of(channel).durable
         assert namespaces.of(channel).positioned
-        assert not namespaces.of(channel).publish
+        assert not namespaces.of(channel).allow_publish_for_subscriber
     assert not namespaces.of("market:KES-NGN").durable
     for channel, code in (
         ("nowhere:1", UNKNOWN_CHANNEL),
