@@ -9,8 +9,15 @@ stream; where that cannot be, the client is told to start again (``recovered: fa
 
 from hub.realtime.broker import RedisBroker
 from hub.realtime.codec import JSON, Codec, JsonCodec
+from hub.realtime.codec_protobuf import PROTOBUF, ProtobufCodec
 from hub.realtime.codes import SHUTDOWN, SLOW, WRONG_PROTOCOL, Disconnect
-from hub.realtime.encoding import JSON_FRAMES, JSON_MESSAGES, Encoding
+from hub.realtime.encoding import (
+    JSON_FRAMES,
+    JSON_MESSAGES,
+    PROTOBUF_FRAMES,
+    PROTOBUF_MESSAGES,
+    Encoding,
+)
 from hub.realtime.errors import BrokerDown
 from hub.realtime.metrics import NodeCollector, Tally
 from hub.realtime.namespaces import Namespace, Namespaces, product_namespaces
@@ -33,6 +40,9 @@ __all__ = [
     "JSON",
     "JSON_FRAMES",
     "JSON_MESSAGES",
+    "PROTOBUF",
+    "PROTOBUF_FRAMES",
+    "PROTOBUF_MESSAGES",
     "SHUTDOWN",
     "SLOW",
     "WRONG_PROTOCOL",
@@ -54,6 +64,7 @@ __all__ = [
     "Numbered",
     "Permission",
     "Position",
+    "ProtobufCodec",
     "Publication",
     "RedisBroker",
     "RpcHandler",

@@ -1,7 +1,6 @@
 """How messages become bytes. One codec per encoding; a session is given one and never asks which.
 
-A publication is encoded once per channel and codec, however many sessions receive it. Protobuf
-is a second class with the same members.
+A publication is encoded once per channel and codec, however many sessions receive it.
 """
 
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ import msgspec
 
 from hub.realtime.codes import Unsubscribed
 from hub.realtime.publication import Publication
-from hub.realtime.wire import Command, Reply
+from hub.realtime.wire import Command, Push, Reply
 
 __all__ = ["JSON", "Codec", "JsonCodec", "Malformed"]
 
@@ -21,7 +20,8 @@ class Malformed(Exception):
 
 
 class Codec(Protocol):
-    """Encodes for one wire format. ``binary`` says which WebSocket opcode carries it."""
+    """Encodes for one wire format. ``binary`` says which WebSocket opcode carries it, and whether
+    it can carry data that is not JSON."""
 
     name: str
     binary: bool
@@ -32,8 +32,17 @@ class Codec(Protocol):
 
     def reply(self, reply: Reply) -> bytes: ...
 
+    def push(self, push: Push) -> bytes:
+        """Any push; for publications there is a quicker way."""
+
     def publication(self, channel: str, publication: Publication) -> bytes:
         """The push that carries a publication."""
+
+    def patch(self, channel: str, publication: Publication, patch: bytes | None) -> bytes:
+        """The push for subscriptions that take patches; without a patch, with all data."""
+
+    def patchable(self, data: bytes) -> bytes | None:
+        """The form of data or of a patch in such a subscription; None if it has none there."""
 
     def presence_change(self, channel: str, kind: str, info: bytes) -> bytes:
         """The push of a ``join`` or a ``leave``; ``info`` is a ClientInfo as JSON."""
@@ -67,13 +76,39 @@ class JsonCodec:
     def reply(self, reply: Reply) -> bytes:
         return self._encoder.encode(reply)
 
+    def push(self, push: Push) -> bytes:
+        return b'{"push":%b}' % self._encoder.encode(push)
+
     def publication(self, channel: str, publication: Publication) -> bytes:
+        return self._publication(channel, publication, publication.data)
+
+    def patch(self, channel: str, publication: Publication, patch: bytes | None) -> bytes:
+        data = self.patchable(patch) if patch is not None else None
+        if data is None:
+            return self._publication(channel, publication, self.patchable(publication.data))
+        return self._publication(channel, publication, data, delta=True)
+
+    def patchable(self, data: bytes) -> bytes | None:
+        try:
+            return self._encoder.encode(data.decode())
+        except UnicodeDecodeError:
+            return None
+
+    def _publication(
+        self, channel: str, publication: Publication, data: bytes | None, *, delta: bool = False
+    ) -> bytes:
         parts = [b'{"push":{"channel":', self._encoder.encode(channel)]
-        parts += (b',"pub":{"data":', publication.data)
+        parts += (b',"pub":{"data":', data or b"null")
         if publication.info:
             parts += (b',"info":', publication.info)
         if publication.offset:
             parts.append(b',"offset":%d' % publication.offset)
+        if publication.tags:
+            parts += (b',"tags":', self._encoder.encode(publication.tags))
+        if delta:
+            parts.append(b',"delta":true')
+        if publication.time_ms:
+            parts.append(b',"time":%d' % publication.time_ms)
         parts.append(b"}}}")
         return b"".join(parts)
 
@@ -85,8 +120,7 @@ class JsonCodec:
         )
 
     def unsubscribed(self, channel: str, why: Unsubscribed) -> bytes:
-        push = {"push": {"channel": channel, "unsubscribe": why}}
-        return self._encoder.encode(push)
+        return self.push(Push(channel, unsubscribe=why))
 
     def join(self, messages: Iterable[bytes]) -> bytes:
         return b"\n".join(messages)

@@ -7,18 +7,37 @@ are written to all of them.
 from collections.abc import Callable, Iterable
 
 from hub.realtime.codec import JSON, Codec
+from hub.realtime.codec_protobuf import PROTOBUF
 
-__all__ = ["JSON_FRAMES", "JSON_MESSAGES", "Encoding", "text_frame"]
+__all__ = [
+    "JSON_FRAMES",
+    "JSON_MESSAGES",
+    "PROTOBUF_FRAMES",
+    "PROTOBUF_MESSAGES",
+    "Encoding",
+    "binary_frame",
+    "text_frame",
+]
+
+_TEXT, _BINARY = 0x81, 0x82  # whole messages
 
 
 def text_frame(payload: bytes) -> bytes:
     """A whole, unmasked WebSocket text frame (RFC 6455, section 5.2), as servers send them."""
-    size = len(payload)
+    return _head(_TEXT, len(payload)) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """The same with the opcode of binary data."""
+    return _head(_BINARY, len(payload)) + payload
+
+
+def _head(first: int, size: int) -> bytes:
     if size < 126:
-        return bytes((0x81, size)) + payload
+        return bytes((first, size))
     if size < 65536:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+        return bytes((first, 126)) + size.to_bytes(2, "big")
+    return bytes((first, 127)) + size.to_bytes(8, "big")
 
 
 def _unchanged(payload: bytes) -> bytes:
@@ -39,3 +58,5 @@ class Encoding:
 
 JSON_FRAMES = Encoding(JSON, text_frame)
 JSON_MESSAGES = Encoding(JSON, _unchanged)
+PROTOBUF_FRAMES = Encoding(PROTOBUF, binary_frame)
+PROTOBUF_MESSAGES = Encoding(PROTOBUF, _unchanged)

@@ -9,20 +9,24 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hub.realtime.codes import Error
+from hub.realtime.codes import Error, Unsubscribed
 
 __all__ = [
     "ClientInfo",
     "Command",
     "ConnectRequest",
     "ConnectResult",
+    "DisconnectPush",
     "Empty",
     "FilterNode",
     "HistoryRequest",
     "HistoryResult",
+    "MessagePush",
     "PresenceResult",
     "PresenceStatsResult",
     "PublishRequest",
+    "Push",
+    "RefreshPush",
     "RefreshResult",
     "Reply",
     "RpcRequest",
@@ -188,6 +192,8 @@ class ConnectResult(_Result):
     subs: dict[str, SubscribeResult] = {}
     ping: int = 0
     pong: bool = False
+    session: str = ""
+    node: str = ""
 
 
 class PresenceResult(_Result):
@@ -236,6 +242,45 @@ class Reply(_Result):
     rpc: RpcResult | None = None
     refresh: RefreshResult | None = None
     sub_refresh: SubRefreshResult | None = None
+
+
+class SubscribePush(_Result):
+    """The server has subscribed the connection to a channel."""
+
+    recoverable: bool = False
+    epoch: str = ""
+    offset: int = 0
+    positioned: bool = False
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class DisconnectPush(_Result):
+    """Goodbye on a transport that has no close frame."""
+
+    code: int = 0
+    reason: str = ""
+    reconnect: bool = False
+
+
+class RefreshPush(_Result):
+    expires: bool = False
+    ttl: int = 0
+
+
+class MessagePush(_Result):
+    data: msgspec.Raw
+
+
+class Push(_Result):
+    """Something nobody asked for: exactly one of the members says what. Publications, joins and
+    leaves have quicker ways (see ``codec``)."""
+
+    channel: str = ""
+    unsubscribe: Unsubscribed | None = None
+    message: MessagePush | None = None
+    subscribe: SubscribePush | None = None
+    disconnect: DisconnectPush | None = None
+    refresh: RefreshPush | None = None
 
 
 def in_range(value: int, *, most: int = _MAX_OFFSET) -> bool:
