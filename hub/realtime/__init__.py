@@ -19,6 +19,7 @@ from hub.realtime.encoding import (
     Encoding,
 )
 from hub.realtime.errors import BrokerDown
+from hub.realtime.limits import Limits
 from hub.realtime.metrics import NodeCollector, Tally
 from hub.realtime.namespaces import Namespace, Namespaces, product_namespaces
 from hub.realtime.node import Node
@@ -57,6 +58,7 @@ __all__ = [
     "DurableStreams",
     "Encoding",
     "JsonCodec",
+    "Limits",
     "Namespace",
     "Namespaces",
     "Node",

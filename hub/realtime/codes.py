@@ -31,6 +31,7 @@ __all__ = [
     "STALE",
     "SUBSCRIPTION_EXPIRED",
     "TOKEN_EXPIRED",
+    "TOO_MANY_COMMANDS",
     "TOO_MANY_REQUESTS",
     "UNAUTHORIZED",
     "UNKNOWN_CHANNEL",
@@ -99,6 +100,7 @@ SLOW = Disconnect(3008, "slow")
 INSUFFICIENT_STATE = Disconnect(3010, "insufficient state")
 FORCE_RECONNECT = Disconnect(3011, "force reconnect")
 NO_PONG = Disconnect(3012, "no pong")
+TOO_MANY_COMMANDS = Disconnect(3013, "too many requests")
 INVALID_TOKEN = Disconnect(3500, "invalid token")
 BAD_COMMAND = Disconnect(3501, "bad request")
 STALE = Disconnect(3502, "stale")

@@ -15,6 +15,7 @@ from hub.realtime.codes import (
     BAD_COMMAND,
     BAD_REQUEST,
     CONNECTION_EXPIRED,
+    CONNECTION_LIMIT,
     INVALID_TOKEN,
     LIMIT_EXCEEDED,
     METHOD_NOT_FOUND,
@@ -99,6 +100,8 @@ def _connect(session: "Session", id: int, request: ConnectRequest) -> Outcome:
     if not request.token or any(not in_range(sub.offset) for sub in request.subs.values()):
         raise Refusal(BAD_COMMAND)
     claims = _verify(session, request.token)
+    if session.node.people.full(claims.user):
+        raise Refusal(CONNECTION_LIMIT)
     session.identify(claims)
     session.state = State.CONNECTING
     return _enter(session, id, request, claims)
@@ -126,6 +129,8 @@ async def _enter(
                 subs=subs,
                 ping=session.node.ping_seconds,
                 pong=True,
+                session=session.secret,
+                node=session.node.emulation.node_id if session.secret else "",
             ),
         )
     )

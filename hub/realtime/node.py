@@ -7,6 +7,7 @@ here ends silently.
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,9 +21,11 @@ from hub.events import catalogue
 from hub.ids import new_id
 from hub.realtime.channel import Channel
 from hub.realtime.codes import INTERNAL, SERVER_ERROR, SHUTDOWN, Disconnect, Error
+from hub.realtime.emulation import Emulation
 from hub.realtime.encoding import Encoding
 from hub.realtime.errors import BrokerDown
 from hub.realtime.histories import Histories, newer
+from hub.realtime.limits import Limits, Occupancy, Pace
 from hub.realtime.metrics import NodeCollector, Tally
 from hub.realtime.namespaces import Namespaces
 from hub.realtime.ports import (
@@ -35,7 +38,7 @@ from hub.realtime.ports import (
     Transport,
 )
 from hub.realtime.publication import Message, Position
-from hub.realtime.session import PING_SECONDS, Session
+from hub.realtime.session import Session
 from hub.realtime.wheel import Wheel
 from hub.realtime.wire import Command
 
@@ -70,6 +73,7 @@ class Node:
         permissions: Mapping[str, Permission] | None = None,
         rpc: Mapping[str, RpcHandler] | None = None,
         reaches: Callable[[str], bool] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.broker = broker
         self.namespaces = namespaces
@@ -81,7 +85,12 @@ class Node:
         self.rpc = rpc or {}
         self._kind_reaches = reaches or _reaches
         self.histories = Histories(broker, streams)
-        self.ping_seconds = PING_SECONDS
+        self.limits = limits or Limits()
+        self.ping_seconds = self.limits.ping_seconds
+        self.pace = Pace(self.limits)
+        self.addresses = Occupancy(self.limits.per_address)
+        self.people = Occupancy(self.limits.per_person)
+        self.emulation = Emulation(broker, str(new_id(clock.now())))
         self.tally = Tally()
         self.sessions: set[Session] = set()
         self.now = clock.monotonic
@@ -99,7 +108,12 @@ class Node:
         REGISTRY.register(collector)
         try:
             async with self.broker.running(self._receive, self._reconnected):
-                work = (self._turn(), self._refresh_presence(), self._check_positions())
+                work = (
+                    self._turn(),
+                    self._refresh_presence(),
+                    self._check_positions(),
+                    self.emulation.keep_present(),
+                )
                 loops = [self.spawn(each) for each in work]
                 try:
                     yield self
@@ -107,6 +121,7 @@ class Node:
                     self.close_sessions()
                     for loop in loops:
                         loop.cancel()
+                    self.spawn(self.emulation.leave())
                     await self._stop_tasks()
         finally:
             REGISTRY.unregister(collector)
@@ -119,16 +134,41 @@ class Node:
 
     # Sessions
 
-    def open(self, transport: Transport, encoding: Encoding) -> Session:
-        """A session for a connection whose handshake is done."""
+    def open(
+        self,
+        transport: Transport,
+        encoding: Encoding,
+        *,
+        address: str = "",
+        emulated: bool = False,
+    ) -> Session:
+        """A session for a connection whose handshake is done. ``address`` is whom it counts for;
+        ``emulated``: its commands come as requests of their own."""
         session = Session(self, transport, encoding, str(new_id(self.clock.now())))
+        session.address = address
+        self.addresses.enter(address)
+        if emulated:
+            session.secret = self.emulation.register(session)
         self.sessions.add(session)
         if self._closing:
             session.close(SHUTDOWN)
         return session
 
+    def drain(self, session: Session) -> None:
+        """Asks one client to come back elsewhere, at a random moment of the drain time: all at
+        once they would fall on the next node together."""
+        wait = random.uniform(0, self.limits.drain_seconds)  # noqa: S311
+        if wait:
+            asyncio.get_running_loop().call_later(wait, session.close, SHUTDOWN)
+        else:
+            session.close(SHUTDOWN)
+
     def ended(self, session: Session, why: Disconnect) -> None:
         self.sessions.discard(session)
+        self.addresses.leave(session.address)
+        self.people.leave(session.user)
+        if session.secret:
+            self.emulation.forget(session.secret)
         counts = self.tally.disconnects
         counts[why.code] = counts.get(why.code, 0) + 1
 
@@ -229,10 +269,13 @@ class Node:
 
     def _receive(self, name: str, message: Message) -> None:
         channel = self._channels.get(name)
-        if channel is None:
+        if channel is None and name != self.emulation.address:
             return
         try:
-            channel.receive(message)
+            if channel is None:
+                self.emulation.receive(message)
+            else:
+                channel.receive(message)
         except Exception:
             # One message that cannot be handled must not cost the others their connection
             logger.exception("a message in channel %s could not be handled", name)

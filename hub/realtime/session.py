@@ -25,6 +25,8 @@ from hub.realtime.codes import (
     INSUFFICIENT_STATE,
     NO_PONG,
     STALE,
+    TOO_MANY_COMMANDS,
+    TOO_MANY_REQUESTS,
     UNSUBSCRIBED_INSUFFICIENT_STATE,
     Disconnect,
     Error,
@@ -40,9 +42,8 @@ if TYPE_CHECKING:
     from hub.realtime.node import Node
     from hub.realtime.ports import ConnectionClaims, Transport
 
-__all__ = ["PING_SECONDS", "Session"]
+__all__ = ["Session"]
 
-PING_SECONDS = 25
 PONG_SECONDS = 8
 _STALE_SECONDS = 10
 _EXPIRED_CLOSE_SECONDS = 25
@@ -64,11 +65,14 @@ class Session:
         "_pong_by",
         "_queue",
         "_reach",
+        "_spent_until",
+        "address",
         "client",
         "device",
         "encoding",
         "node",
         "personal",
+        "secret",
         "state",
         "subscriptions",
         "transport",
@@ -92,7 +96,8 @@ class Session:
         self._busy = False
         self._queue: deque[Command] | None = None
         self._info: dict[str, object] | None = None
-        self._ping_at = self._pong_by = self._expires = 0.0
+        self.address = self.secret = ""
+        self._ping_at = self._pong_by = self._expires = self._spent_until = 0.0
         self._deadline = node.now() + _STALE_SECONDS
         self._reach = self._covered = self._acknowledged = 0
         node.wheel.wake_by(self, self._deadline)
@@ -113,6 +118,8 @@ class Session:
                 self.close(BAD_COMMAND)
             elif command.id == 0 and command.send is None:
                 self._pong()
+            elif self._too_fast():
+                self._turn_down(command)
             elif self._busy:
                 self._enqueue(command)
             else:
@@ -178,6 +185,7 @@ class Session:
     def identify(self, claims: "ConnectionClaims") -> None:
         """Learns from a verified token who this is."""
         self.user, self.device = claims.user, claims.device
+        self.node.people.enter(self.user)
         self._info = dict(claims.info) if claims.info else None
         self.extend(claims)
 
@@ -197,7 +205,8 @@ class Session:
         half of the interval, so that those who came together do not ping together."""
         self.state = State.LIVE
         now = self.node.now()
-        self._ping_at = now + random.uniform(PING_SECONDS / 2, PING_SECONDS)  # noqa: S311
+        interval = self.node.ping_seconds
+        self._ping_at = now + random.uniform(interval / 2, interval)  # noqa: S311
         self.node.wheel.wake_by(self, self._ping_at)
 
     @property
@@ -226,7 +235,9 @@ class Session:
 
     def _ping(self, now: float) -> None:
         self._covered = self._reach
-        self._pong_by, self._ping_at = now + PONG_SECONDS, now + PING_SECONDS
+        # Never later than promised, and never in step with those that came at the same time
+        interval = self.node.ping_seconds * random.uniform(0.9, 1)  # noqa: S311
+        self._pong_by, self._ping_at = now + PONG_SECONDS, now + interval
         self.node.wheel.wake_by(self, self._pong_by)
         self.transport.write(self.encoding.ping)
 
@@ -250,6 +261,18 @@ class Session:
         self.node.ended(self, why)
 
     # Commands, one after the other
+
+    def _too_fast(self) -> bool:
+        now, pace = self.node.now(), self.node.pace
+        self._spent_until = pace.spend(self._spent_until, now)
+        return pace.exceeded(self._spent_until, now)
+
+    def _turn_down(self, command: Command) -> None:
+        """Answers a command that came too fast; ends a client that goes on regardless."""
+        if self.node.pace.hopeless(self._spent_until, self.node.now()):
+            self.close(TOO_MANY_COMMANDS)
+        elif command.id:
+            self.reply(Reply(command.id, error=TOO_MANY_REQUESTS))
 
     def _enqueue(self, command: Command) -> None:
         self._queue = self._queue or deque()
