@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add("seed", _seed, "load the demo people, businesses and offerings")
     add("verify", _verify, "prove the ledger and the audit chain")
     add("doctor", _doctor, "say what is configured, reachable and missing")
+    add("asyncapi", _asyncapi, "print the AsyncAPI description of the product's events")
     phone = add("phone", _phone, "a feature phone on the terminal (sandbox)")
     phone.add_argument("number", help="the phone's number, as +254700000001")
     return parser
@@ -126,6 +127,13 @@ def _doctor(_: argparse.Namespace) -> int:
     from hub.doctor import doctor
 
     return uvloop.run(doctor())
+
+
+def _asyncapi(_: argparse.Namespace) -> int:
+    from hub.asyncapi import asyncapi_json
+
+    print(asyncapi_json(), end="")
+    return 0
 
 
 def _phone(options: argparse.Namespace) -> int:
