@@ -14,32 +14,25 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
-from hub.errors import HubError
+from hub.kept_server import EmbeddedFault, Lost, Server, kept_up, stop_everything
 
 __all__ = ["Addresses", "EmbeddedFault", "embedded_servers"]
 
 _NOBODY = 65534
-_START_SECONDS = 60
-
-
-class EmbeddedFault(HubError):
-    """A server could not be started; the message says what to do."""
-
-    kind = "embedded"
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -51,17 +44,20 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def embedded_servers(data_dir: Path, *, durable: bool = True) -> Iterator[Addresses]:
+def embedded_servers(
+    data_dir: Path, *, durable: bool = True, lost: Lost = stop_everything
+) -> Iterator[Addresses]:
     """Runs both servers on data in ``data_dir`` until the block ends.
 
-    ``durable=False`` trades safety for speed and is for tests. Raises ``EmbeddedFault``.
+    A server that dies is started again; ``lost`` is told of one that cannot be. ``durable=False``
+    trades safety for speed and is for tests. Raises ``EmbeddedFault``.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_owner(data_dir / "servers.lock"))
         sockets = _socket_folder(data_dir)
-        stack.enter_context(_postgres(data_dir, sockets, durable))
-        stack.enter_context(_valkey(data_dir, sockets, durable))
+        stack.enter_context(_postgres(data_dir, sockets, durable, lost))
+        stack.enter_context(_valkey(data_dir, sockets, durable, lost))
         yield Addresses(
             database_url=f"postgresql://hub@/hub?host={sockets}",
             redis_url=f"unix://{sockets}/valkey.sock",
@@ -145,7 +141,7 @@ def _postgres_programs() -> Path:
 
 
 @contextmanager
-def _postgres(data_dir: Path, sockets: Path, durable: bool) -> Iterator[None]:
+def _postgres(data_dir: Path, sockets: Path, durable: bool, lost: Lost) -> Iterator[None]:
     programs, data = _postgres_programs(), data_dir / "postgres"
     who = _identity([programs, data_dir])
     _stop_orphan(data / "postmaster.pid", signal.SIGINT, "postgres")
@@ -166,11 +162,16 @@ def _postgres(data_dir: Path, sockets: Path, durable: bool) -> Iterator[None]:
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     if who.uid is not None:
         _give_to_nobody(data, sockets)
-    log = data_dir / "postgres.log"
-    command = [*who.prefix, str(programs / "postgres"), "-D", str(data), *arguments]
-    with log.open("a") as output, _server(command, output, signal.SIGINT, who.uid) as process:
-        ready = [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-U", "hub"]
-        _await_start(process, lambda: _succeeds(ready), "PostgreSQL", log)
+    ready = [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-U", "hub"]
+    server = Server(
+        name="PostgreSQL",
+        command=[*who.prefix, str(programs / "postgres"), "-D", str(data), *arguments],
+        log=data_dir / "postgres.log",
+        stop=signal.SIGINT,
+        ready=lambda: _succeeds(ready),
+        uid=who.uid,
+    )
+    with kept_up(server, lost):
         _make_database(programs, sockets)
         yield
 
@@ -231,61 +232,43 @@ def _valkey_program() -> Path:
 
 
 @contextmanager
-def _valkey(data_dir: Path, sockets: Path, durable: bool) -> Iterator[None]:
+def _valkey(data_dir: Path, sockets: Path, durable: bool, lost: Lost) -> Iterator[None]:
     folder, pidfile = data_dir / "valkey", data_dir / "valkey.pid"
     folder.mkdir(exist_ok=True)
     _stop_orphan(pidfile, signal.SIGTERM, "valkey")
-    socket, log = sockets / "valkey.sock", data_dir / "valkey.log"
+    address = sockets / "valkey.sock"
     command = [
         str(_valkey_program()),
-        "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
+        "--port", "0", "--unixsocket", str(address), "--unixsocketperm", "700",
         "--dir", str(folder), "--pidfile", str(pidfile), "--daemonize", "no",
         "--appendonly", "yes" if durable else "no", "--save", "",
     ]  # fmt: skip
-    with log.open("a") as output, _server(command, output, signal.SIGTERM) as process:
-        pidfile.write_text(str(process.pid))
-        _await_start(process, socket.is_socket, "Valkey", log)
+    server = Server(
+        name="Valkey",
+        command=command,
+        log=data_dir / "valkey.log",
+        stop=signal.SIGTERM,
+        ready=lambda: _answers_ping(address),
+        pidfile=pidfile,
+    )
+    with kept_up(server, lost):
         yield
     pidfile.unlink(missing_ok=True)
 
 
+def _answers_ping(address: Path) -> bool:
+    """Whether it serves: the socket may be a killed server's, and it may still be loading."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(address))
+            probe.sendall(b"PING\r\n")
+            return probe.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
 # Both
-
-
-@contextmanager
-def _server(
-    command: list[str], output: IO[str], stop: signal.Signals, uid: int | None = None
-) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(
-        command,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        user=uid,
-        group=uid,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(stop)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _await_start(
-    process: "subprocess.Popen[bytes]", ready: Callable[[], bool], name: str, log: Path
-) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-            raise EmbeddedFault(f"{name} did not start; the end of {log}:\n{tail}")
-        time.sleep(0.03)
 
 
 def _stop_orphan(pidfile: Path, stop: signal.Signals, program: str) -> None:

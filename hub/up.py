@@ -8,6 +8,7 @@ its data. What is in the way (a busy port, another hub) is said in one sentence.
 import base64
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -22,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hub.embedded import Addresses, EmbeddedFault, embedded_servers
+from hub.kept_server import Lost
 from hub.processes import procfile, run_processes
-from hub.sandbox.keys import fresh_service_account
+from hub.sandbox.keys import service_account_at
 from hub.settings import Settings, SettingsFault, read_env_file
 
 __all__ = ["development_environment", "up"]
@@ -36,12 +38,20 @@ def up(given: Mapping[str, str]) -> int:
 
     Raises ``SettingsFault`` or ``EmbeddedFault`` with what to do about it.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):  # until processes run: end what was started
+        signal.signal(number, _interrupt)
     if given.get("HUB_ENV", "development") == "production":
         raise SettingsFault("hub up is for development; in production run the Procfile's lines.")
     data_dir = Path(given.get("HUB_DATA_DIR", ".hub")).resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     print("Starting PostgreSQL and Valkey ...", flush=True)
-    with _servers(given, data_dir) as addresses:
+    faults: list[str] = []
+
+    def lost(fault: str) -> None:
+        faults.append(fault)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with _servers(given, data_dir, lost) as addresses:
         environment = development_environment(given, data_dir, addresses)
         settings = Settings.load(environment)
         ports = [settings.http.port] + ([settings.sandbox.port] if settings.sandbox.enabled else [])
@@ -55,16 +65,22 @@ def up(given: Mapping[str, str]) -> int:
             _once("hub seed", environment)
         threading.Thread(target=_announce, args=(settings,), daemon=True).start()
         code = run_processes(commands, environment, Path.cwd())
+    if faults:
+        raise EmbeddedFault(faults[0])
     print("Stopped. The next start finds its data.", flush=True)
     return code
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @contextmanager
-def _servers(given: Mapping[str, str], data_dir: Path) -> Iterator[Addresses | None]:
+def _servers(given: Mapping[str, str], data_dir: Path, lost: Lost) -> Iterator[Addresses | None]:
     if given.get("HUB_DATABASE_URL") and given.get("HUB_REDIS_URL"):
         yield None
         return
-    with embedded_servers(data_dir) as addresses:
+    with embedded_servers(data_dir, lost=lost) as addresses:
         yield addresses
 
 
@@ -85,15 +101,24 @@ def development_environment(
         fresh.pop(name, None)
         if name in given:
             fresh[name] = given[name]
-    if "HUB_FCM_SERVICE_ACCOUNT" not in fresh:
-        port = int(given.get("HUB_SANDBOX_PORT") or int(given.get("HUB_PORT") or 8000) + 1)
-        fresh["HUB_FCM_SERVICE_ACCOUNT"] = fresh_service_account(f"http://127.0.0.1:{port}")
+    # The account says where its tokens come from: the sandbox, at this start's port.
+    account = fresh.get("HUB_FCM_SERVICE_ACCOUNT")
+    fresh["HUB_FCM_SERVICE_ACCOUNT"] = service_account_at(_sandbox_url(given), account)
     written = path.with_suffix(".new")
     written.touch(mode=0o600)
     written.write_text("".join(f"{name}={value}\n" for name, value in sorted(fresh.items())))
     written.rename(path)
     programs = f"{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', '')}"
     return {**fresh, **given, "PATH": programs, "HUB_DATA_DIR": str(data_dir)}
+
+
+def _sandbox_url(given: Mapping[str, str]) -> str:
+    """Raises ``SettingsFault`` for ports that are none."""
+    web, own = given.get("HUB_PORT") or "8000", given.get("HUB_SANDBOX_PORT")
+    for name, text in (("HUB_PORT", web), ("HUB_SANDBOX_PORT", own or web)):
+        if not text.isdigit():
+            raise SettingsFault(f"{name} must be a port number.")
+    return f"http://127.0.0.1:{own or int(web) + 1}"
 
 
 def _fresh_keys() -> dict[str, str]:

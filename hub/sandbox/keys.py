@@ -6,7 +6,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-__all__ = ["fresh_service_account"]
+__all__ = ["fresh_service_account", "service_account_at"]
 
 
 def fresh_service_account(base_url: str, project_id: str = "bvester") -> str:
@@ -24,3 +24,11 @@ def fresh_service_account(base_url: str, project_id: str = "bvester") -> str:
         "token_uri": f"{base_url.rstrip('/')}/token",
     }
     return msgspec.json.encode(account).decode()
+
+
+def service_account_at(base_url: str, account: str | None) -> str:
+    """The account kept from an earlier start, its tokens now from ``base_url``; or a new one."""
+    if account is None:
+        return fresh_service_account(base_url)
+    members = {**msgspec.json.decode(account), "token_uri": f"{base_url.rstrip('/')}/token"}
+    return msgspec.json.encode(members).decode()
