@@ -25,11 +25,19 @@ Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializabl
 
 _ATTEMPTS = 5
 _RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-_DOWN = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+_DOWN = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,  # it starts, stops or recovers
+    asyncpg.TooManyConnectionsError,
+)
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class DatabaseDown(Unavailable):
-    """PostgreSQL does not answer; nothing was done."""
+    """PostgreSQL does not answer. Where it went away in the middle, nothing was done unless it was
+    just committing: who repeats a request does so under the same key."""
 
     kind = "database_down"
 
@@ -45,18 +53,22 @@ class Database:
     async def open(
         cls, url: str, *, size: int = 10, statement_timeout_ms: int = 15_000
     ) -> AsyncIterator["Database"]:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=size,
-            init=_prepare,
-            server_settings={
-                "TimeZone": "UTC",
-                "application_name": "bvester-hub",
-                "statement_timeout": str(statement_timeout_ms),
-                "idle_in_transaction_session_timeout": "10000",
-            },
-        )
+        """A pool on ``url``, closed with the block. Raises ``DatabaseDown``."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                init=_prepare,
+                server_settings={
+                    "TimeZone": "UTC",
+                    "application_name": "bvester-hub",
+                    "statement_timeout": str(statement_timeout_ms),
+                    "idle_in_transaction_session_timeout": "10000",
+                },
+            )
+        except (*_DOWN, TimeoutError) as fault:
+            raise DatabaseDown(f"The database does not answer ({type(fault).__name__}).") from fault
         try:
             yield cls(pool)
         finally:
@@ -67,13 +79,18 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection for reads, outside any transaction. Raises ``DatabaseDown``."""
+        """A connection for reads, outside any transaction. Raises ``DatabaseDown``, also where the
+        database goes away before the block ends."""
         try:
             connection = await self.pool.acquire(timeout=10)
         except (*_DOWN, TimeoutError) as fault:
             raise DatabaseDown("The database does not answer.") from fault
         try:
             yield connection
+        except _LOST as fault:
+            if connection.is_closed():  # else it is an ordinary error of a statement
+                raise DatabaseDown("The database went away.") from fault
+            raise
         finally:
             await self.pool.release(connection)
 

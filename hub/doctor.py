@@ -8,8 +8,10 @@ from hub import __version__
 from hub.audit import verify_chains
 from hub.countries import countries
 from hub.database import Database
+from hub.errors import HubError
 from hub.health import check
 from hub.ledger import verify_ledger
+from hub.redis_client import RedisError
 from hub.root import open_hub
 from hub.settings import Settings, SettingsFault
 
@@ -52,8 +54,9 @@ async def doctor() -> int:
     try:
         async with open_hub(settings) as hub:
             parts = await check(hub)
-    except (OSError, ValueError) as fault:
-        _line("database", "DOWN", f"{fault}. Is the hub running? Start it with: make run")
+    except (HubError, RedisError, OSError, ValueError) as fault:
+        said = fault.message if isinstance(fault, HubError) else f"{fault}"
+        _line("servers", "DOWN", f"{said} Is the hub running? Start it with: make run")
         return 1
     for name, word in parts.items():
         _line(name, "ok" if word == "up" else "DOWN", "" if word == "up" else word)

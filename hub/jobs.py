@@ -4,6 +4,7 @@ A job carries no facts, so a lost or repeated one changes nothing: duties read t
 tables, and a hint only makes one run now instead of at its next turn.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -41,4 +42,5 @@ async def open_jobs(url: str) -> AsyncIterator[Jobs]:
     try:
         yield Jobs(queue)
     finally:
-        await queue.disconnect()
+        with contextlib.suppress(RedisError, OSError):  # a Redis that is away is left as well
+            await queue.disconnect()

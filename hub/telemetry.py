@@ -59,6 +59,9 @@ def configure_logging(*, json_lines: bool) -> None:
     )
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs at INFO
+    # While a server is away these repeat a traceback every second; who uses them says it in a line.
+    for name in ("asyncpg.pool", "saq"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def logger(name: str) -> Any:

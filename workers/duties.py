@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from hub.database import DatabaseDown
+from hub.redis_client import RedisError
 from hub.telemetry import logger
 
 __all__ = ["Duties", "Duty"]
@@ -51,6 +53,13 @@ class Duties:
             try:
                 await duty.run()
                 failures = 0
+            except (DatabaseDown, RedisError, OSError) as fault:
+                failures += 1
+                _log.warning(
+                    "a duty waits for a server that is away",
+                    duty=duty.name,
+                    fault=type(fault).__name__,
+                )
             except Exception as fault:
                 failures += 1
                 _log.error("a duty failed and will be tried again", duty=duty.name, exc_info=fault)

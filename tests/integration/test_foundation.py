@@ -5,7 +5,7 @@ import pytest
 
 from hub import idempotency
 from hub.clock import ManualClock
-from hub.database import Connection, Database
+from hub.database import Connection, Database, DatabaseDown
 from hub.errors import Refused
 from hub.idempotency import Answer, KeyReused, Scope
 from hub.migrations import migrate
@@ -51,3 +51,24 @@ async def test_a_refusal_is_an_outcome_too_and_leaves_nothing_else(
     assert await idempotency.run_once(database, clock, SCOPE, {}, work) == answer
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM streams") == 0
+
+
+async def test_a_database_that_goes_away_in_the_middle_is_told_as_such(
+    database: Database,
+) -> None:
+    async def work(tx: Connection) -> None:
+        me = await tx.fetchval("SELECT pg_backend_pid()")
+        async with database.connection() as other:
+            await other.execute("SELECT pg_terminate_backend($1)", me)
+        await tx.execute("SELECT 1")
+
+    with pytest.raises(DatabaseDown):
+        await database.transaction(work)
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_database_that_is_not_there_is_told_as_such() -> None:
+    with pytest.raises(DatabaseDown):
+        async with Database.open("postgresql://hub@/hub?host=/nowhere"):
+            pytest.fail("nobody answers there")
