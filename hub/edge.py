@@ -39,7 +39,7 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     """What the framework found wrong: an unknown path, a body that does not fit, a large body."""
     status = error.status_code
     if status >= 500:
-        _log.error("the framework failed", path=request.url.path, exc_info=error)
+        _log.error("the framework failed", route=_route(request), exc_info=error)
     kind = _KINDS.get(status, "invalid" if status < 500 else "internal")
     members: dict[str, Any] = {
         "type": TYPE_BASE + kind,
@@ -56,6 +56,11 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     )
 
 
+def _route(request: Request[Any, Any, Any]) -> str:
+    """The path as it was declared: the one that came may hold a callback's secret."""
+    return str(request.scope.get("path_template", ""))
+
+
 def _field(entry: Any) -> dict[str, str]:
     """One field's fault: where and what. Values are left out: they may be personal."""
     if not isinstance(entry, dict):
@@ -66,7 +71,7 @@ def _field(entry: Any) -> dict[str, str]:
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    _log.error("unexpected error", path=request.url.path, exc_info=error)
+    _log.error("unexpected error", route=_route(request), exc_info=error)
     members = {
         "type": TYPE_BASE + "internal",
         "title": "Internal",

@@ -88,3 +88,50 @@ def test_a_dying_process_is_started_again(folder: Path) -> None:
         running.await_ready()
     finally:
         assert running.stop() == 0
+
+
+def test_a_killed_server_is_started_again(folder: Path) -> None:
+    data = folder / "hub"
+    running = RunningHub(data, free_ports())
+    try:
+        running.await_ready()
+        before = httpx.get(f"{running.url}/v1/config").json()
+        for pidfile, name in (
+            (data / "valkey.pid", "Valkey"),
+            (data / "postgres" / "postmaster.pid", "PostgreSQL"),
+        ):
+            os.kill(int(pidfile.read_text().split()[0]), signal.SIGKILL)
+            deadline = time.monotonic() + 30
+            while f"{name} ended by itself" not in running.log:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        running.await_ready()
+        assert httpx.get(f"{running.url}/v1/config").json() == before
+        assert "callbacks/" not in running.log, "the path of a callback is a secret"
+        assert running.run("verify").returncode == 0
+    finally:
+        assert running.stop() == 0
+    assert "SIGKILL" not in running.log
+
+
+def test_ctrl_c_while_everything_fails_ends_at_once(folder: Path) -> None:
+    """A process between its death and its restart is not started again at the end."""
+    running = RunningHub(folder / "hub", free_ports())
+    running.await_ready()
+    for name in ("worker", "relay", "web"):
+        running.kill(name)
+    started = time.monotonic()
+    assert running.stop() == 0
+    assert time.monotonic() - started < 8
+    assert "sending SIGKILL" not in running.log
+
+
+def test_without_a_running_hub_commands_say_so_in_a_sentence(folder: Path) -> None:
+    running = RunningHub(folder / "hub", free_ports())
+    running.await_ready()
+    assert running.stop() == 0
+    for command in ("doctor", "verify", "migrate"):
+        done = running.run(command)
+        assert done.returncode == 1
+        assert "does not answer" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
