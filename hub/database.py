@@ -88,7 +88,7 @@ class Database:
         try:
             yield connection
         except _LOST as fault:
-            if connection.is_closed():  # else it is an ordinary error of a statement
+            if _is_gone(connection):  # else it is an ordinary error of a statement
                 raise DatabaseDown("The database went away.") from fault
             raise
         finally:
@@ -116,6 +116,13 @@ class Database:
                         raise
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
         raise AssertionError("unreachable")
+
+
+def _is_gone(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool has taken a broken connection back already
+        return True
 
 
 async def _prepare(connection: Any) -> None:
