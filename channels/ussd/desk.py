@@ -201,7 +201,7 @@ class HubDesk:
         async with self._database.connection() as connection:
             if not await has_pin(connection, person):
                 return Outcome("pin_missing")
-        await verify_pin(self._database, self._clock, person, pin)
+        await verify_pin(self._database, self._keyring, self._clock, person, pin)
         return Outcome()
 
     async def _invest(self, person: PersonId, action: Invest) -> Outcome:

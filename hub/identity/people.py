@@ -121,7 +121,7 @@ async def register_person(
     if added is None:
         raise PhoneTaken("Somebody is registered with this number.")
     if pin is not None:
-        await set_pin(tx, clock, person.id, pin)
+        await set_pin(tx, keyring, clock, person.id, pin)
     return person
 
 

@@ -2,7 +2,8 @@
 
 A PIN has so few digits that only counting protects it. A try is counted and committed before the
 slow hash (argon2id, off the event loop) is looked at, so parallel guesses gain nothing and a crash
-forgives none. After 5 wrong ones the PIN locks for a minute, and each further one doubles that, up
+forgives none. What is hashed is not the PIN but an HMAC of it and its person under a key that the
+database does not hold, so that a stolen table alone cannot be guessed at. After 5 wrong ones the PIN locks for a minute, and each further one doubles that, up
 to a day; a right one clears the count. A person without a PIN behaves like one with another PIN.
 """
 
@@ -20,6 +21,7 @@ from hub.events import append
 from hub.identity.errors import PinLocked, PinMalformed, PinTooEasy, PinWrong
 from hub.identity.events import PinChanged
 from hub.ids import PersonId
+from hub.sealing import Keyring
 
 __all__ = ["FREE_TRIES", "check_pin", "has_pin", "lock_after", "set_pin", "verify_pin"]
 
@@ -74,12 +76,15 @@ async def has_pin(connection: Connection, person_id: PersonId) -> bool:
     return bool(found)
 
 
-async def set_pin(tx: Connection, clock: Clock, person_id: PersonId, pin: str) -> None:
+async def set_pin(
+    tx: Connection, keyring: Keyring, clock: Clock, person_id: PersonId, pin: str
+) -> None:
     """Sets or replaces the PIN and unlocks it. Raises ``PinMalformed`` or ``PinTooEasy``.
 
     The caller has made sure that it is really this person (a fresh sign-in).
     """
-    hashed = await asyncio.to_thread(_hasher.hash, check_pin(pin))
+    peppered = _pepper(keyring, person_id, check_pin(pin))
+    hashed = await asyncio.to_thread(_hasher.hash, peppered)
     now = clock.now()
     await tx.execute(_STORE, person_id, hashed, now)
     await append(
@@ -87,7 +92,9 @@ async def set_pin(tx: Connection, clock: Clock, person_id: PersonId, pin: str) -
     )
 
 
-async def verify_pin(database: Database, clock: Clock, person_id: PersonId, pin: str) -> None:
+async def verify_pin(
+    database: Database, keyring: Keyring, clock: Clock, person_id: PersonId, pin: str
+) -> None:
     """Returns if the PIN fits. Raises ``PinWrong(attempts_left)`` or ``PinLocked(retry_after)``."""
     now = clock.now()
 
@@ -108,7 +115,7 @@ async def verify_pin(database: Database, clock: Clock, person_id: PersonId, pin:
         return row["failures"], row["hash"]
 
     failures, hashed = await database.transaction(count)
-    if await asyncio.to_thread(_fits, hashed, pin):
+    if await asyncio.to_thread(_fits, hashed, _pepper(keyring, person_id, pin)):
         async with database.connection() as connection:
             await connection.execute(
                 "UPDATE pins SET failures = 0, locked_until = NULL"
@@ -123,10 +130,14 @@ async def verify_pin(database: Database, clock: Clock, person_id: PersonId, pin:
     raise PinWrong(attempts_left=FREE_TRIES - failures)
 
 
-def _fits(hashed: str | None, pin: str) -> bool:
+def _pepper(keyring: Keyring, person_id: PersonId, pin: str) -> str:
+    return keyring.index(f"{person_id}:{pin}", "pin").hex()
+
+
+def _fits(hashed: str | None, peppered: str) -> bool:
     """Compares in the same time whether or not there is a PIN to compare with."""
     try:
-        _hasher.verify(hashed or _NOBODYS, pin)
+        _hasher.verify(hashed or _NOBODYS, peppered)
     except (VerificationError, InvalidHashError):
         return False
     return hashed is not None

@@ -190,13 +190,14 @@ async def change_pin(
     data: JSONBody[ChangePin],
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
+    keyring: NamedDependency[Keyring],
     clock: NamedDependency[SkipValidation[Clock]],
 ) -> None:
     """Sets the PIN for USSD; needs a sign-in younger than 10 minutes."""
 
     async def work(tx: Connection) -> None:
         await require_session(tx, clock, request.user, within=_PIN_SIGN_IN)
-        await set_pin(tx, clock, request.user.person_id, data.pin)
+        await set_pin(tx, keyring, clock, request.user.person_id, data.pin)
 
     await database.transaction(work)
 

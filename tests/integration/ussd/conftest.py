@@ -102,7 +102,7 @@ class InTestDesk:
         match action:
             case CheckPin(pin):
                 try:
-                    await verify_pin(self.database, self.clock, person, pin.reveal())
+                    await verify_pin(self.database, self.keyring, self.clock, person, pin.reveal())
                 except PinWrong as wrong:
                     return Outcome("pin_wrong", number=wrong.attempts_left)
                 except PinLocked as locked:
