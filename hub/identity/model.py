@@ -66,7 +66,7 @@ class ConnectionClaims(msgspec.Struct, frozen=True):
     """What a real-time connection token says.
 
     ``user`` is the person's UUID in text, ``expires_at`` Unix seconds, ``info`` what other
-    subscribers may see: ``{"name": str, "device": str | None}``; ``device`` the device's UUID.
+    subscribers may see: ``{"name": str}``; ``device`` the device's UUID, which they may not.
     """
 
     user: str

@@ -49,6 +49,7 @@ class _Access(_Claims, kw_only=True):
 
 class _Connection(_Claims, kw_only=True):
     info: dict[str, str | None]
+    dev: UUID | None = None
 
 
 T = TypeVar("T", bound=_Claims)
@@ -103,12 +104,13 @@ class Tokens:
 
     def issue_connection(self, principal: Principal, *, name: str = "") -> str:
         """A token for the real-time server, good for ``CONNECTION_SECONDS``; ``name`` is the
-        display name that other subscribers see."""
+        display name, which is all that other subscribers see."""
         return self._issue(
             "realtime",
             CONNECTION_SECONDS,
             sub=str(principal.person_id),
-            info={"name": name, "device": _text(principal.device_id)},
+            dev=_text(principal.device_id),
+            info={"name": name},
         )
 
     def verify_connection(self, token: str) -> ConnectionClaims:
@@ -119,7 +121,7 @@ class Tokens:
             user=str(claims.sub),
             expires_at=claims.exp,
             info=claims.info,
-            device=claims.info.get("device"),
+            device=_text(claims.dev),
         )
 
     def jwks(self) -> dict[str, Any]:

@@ -44,7 +44,12 @@ def test_what_goes_in_comes_out(tokens: Tokens, principal: Principal) -> None:
     assert tokens.verify_access(tokens.issue_access(principal)) == principal
     assert principal.actor == f"person:{principal.person_id}"
     claims = tokens.verify_connection(tokens.issue_connection(principal, name="Amina"))
-    assert claims.info == {"name": "Amina", "device": str(principal.device_id)}
+    assert claims.device == str(principal.device_id)
+
+
+def test_other_subscribers_see_a_name_and_no_device(tokens: Tokens, principal: Principal) -> None:
+    claims = tokens.verify_connection(tokens.issue_connection(principal, name="Amina"))
+    assert claims.info == {"name": "Amina"}
 
 
 def test_a_session_without_a_device_has_tokens_too(tokens: Tokens, principal: Principal) -> None:
