@@ -9,6 +9,7 @@ so nothing is ever half-read by the wrong parser. uvicorn is pinned exactly beca
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -22,9 +23,10 @@ from hub.realtime import Encoding, Node
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
-__all__ = ["DETACH", "DirectHttpProtocol", "DirectWebSocketProtocol"]
+__all__ = ["DETACH", "HOLD", "DirectHttpProtocol", "DirectWebSocketProtocol"]
 
 DETACH = "hub.detach"
+HOLD = "hub.hold"
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 _MOST_EARLY_BYTES = 128 * 1024
 
@@ -38,8 +40,10 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        # Every browser offers deflate; what is negotiated here would bind the session too.
-        self.conn.available_extensions = []
+        # Every browser offers deflate; what is negotiated here would bind the session too. Where
+        # it is wanted nevertheless, those connections stay with the parser that knows it.
+        if not self.config.ws_per_message_deflate:
+            self.conn.available_extensions = []
 
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated or self._asgi_reads:
@@ -57,7 +61,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             for each in offered:
                 event.headers[_SUBPROTOCOL] = each
         super().handle_connect(event)
-        if self.response.status_code == 101:
+        if self.response.status_code == 101 and not self.conn.extensions:
             extensions = cast("dict[str, Any]", self.scope["extensions"])
             extensions[DETACH] = self._detach
 
@@ -84,14 +88,15 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._detached:  # the scope knows us by ``hub.detach``: cut the circle, free the memory
             self.scope["extensions"] = {}
 
-    def _detach(self, node: Node, encoding: Encoding) -> bool:
+    def _detach(self, node: Node, encoding: Encoding, address: str = "") -> bool:
         """Gives the connection to a new session of ``node``; False if it is gone already."""
         if self.transport.is_closing() or self.disconnected or self._asgi_reads:
             return False
         self.stop_keepalive()
         self._detached = True
         transport, self.transport = self.transport, cast("asyncio.Transport", _Gone())
-        slim = SlimProtocol(node, encoding, transport, cast("Any", self.connections))
+        connections = cast("Any", self.connections)
+        slim = SlimProtocol(node, encoding, transport, connections, address)
         self.connections.discard(self)
         transport.set_protocol(slim)
         early, self._early = self._early, b""
@@ -101,7 +106,34 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class DirectHttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, without losing the bytes behind an upgrade request."""
+    """uvicorn's HTTP protocol, without losing the bytes behind an upgrade request.
+
+    ``hub.hold`` in the scope's extensions is for answers that do not end by themselves: the route
+    gives what to call when the server stops, and gets what drops the connection at once.
+    """
+
+    _stopping: Callable[[], None] | None = None
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)["extensions"] = {HOLD: self._hold}
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self._stopping is not None:
+            self._stopping()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stopping = None
+
+    def on_response_complete(self) -> None:
+        self._stopping = None
+        super().on_response_complete()
+
+    def _hold(self, stopping: Callable[[], None]) -> Callable[[], None]:
+        self._stopping = stopping
+        return self.transport.abort
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

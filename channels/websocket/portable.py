@@ -4,7 +4,6 @@ One task reads, one writes; what the peer does not read is bounded by 1 MiB, the
 """
 
 import asyncio
-from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -12,67 +11,21 @@ from litestar.connection import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
 from channels.websocket.frames import MOST_BYTES
-from hub.realtime import SLOW, Encoding, Node
+from channels.websocket.outbox import Outbox
+from hub.realtime import SLOW, WRONG_PROTOCOL, Encoding, Node
 
 __all__ = ["serve"]
 
-_MOST_UNREAD = 1024 * 1024
 _CLOSE_SECONDS = 1.0
 
 
-class _Outbox:
-    """Implements ``hub.realtime.Transport``: messages wait here for the writing task."""
-
-    def __init__(self) -> None:
-        self._messages: deque[bytes] = deque()
-        self._unread = 0
-        self._news = asyncio.Event()
-        self._reads = asyncio.Event()
-        self._reads.set()
-        self.closed: tuple[int, str] | None = None
-        self.ended = asyncio.Event()
-
-    def write(self, frame: bytes) -> None:
-        if self.closed is not None:
-            return
-        if self._unread > _MOST_UNREAD:
-            self.close(SLOW.code, SLOW.reason)
-            return
-        self._messages.append(frame)
-        self._unread += len(frame)
-        self._news.set()
-
-    def close(self, code: int, reason: str) -> None:
-        if self.closed is None:
-            self.closed = (code, reason)
-            self._news.set()
-            self.ended.set()
-
-    def hold_reading(self, hold: bool) -> None:
-        if hold:
-            self._reads.clear()
-        else:
-            self._reads.set()
-
-    async def may_read(self) -> None:
-        await self._reads.wait()
-
-    async def wait(self) -> None:
-        await self._news.wait()
-        self._news.clear()
-
-    def take(self) -> bytes | None:
-        if not self._messages:
-            return None
-        message = self._messages.popleft()
-        self._unread -= len(message)
-        return message
-
-
-async def serve(socket: "WebSocket[Any, Any, Any]", node: Node, encoding: Encoding) -> None:
+async def serve(
+    socket: "WebSocket[Any, Any, Any]", node: Node, encoding: Encoding, address: str = ""
+) -> None:
     """Runs a session on an accepted socket until either side ends it."""
-    outbox = _Outbox()
-    session = node.open(outbox, encoding)
+    outbox = Outbox()
+    session = node.open(outbox, encoding, address=address)
+    binary = encoding.codec.binary
 
     async def read() -> None:
         while True:
@@ -85,13 +38,19 @@ async def serve(socket: "WebSocket[Any, Any, Any]", node: Node, encoding: Encodi
             if len(frame) > MOST_BYTES:
                 outbox.close(1009, "message too big")
                 return
+            if binary is (text is not None):
+                session.close(WRONG_PROTOCOL)
+                return
             session.receive(frame)
 
     async def write() -> None:
         while True:
             await outbox.wait()
             while (message := outbox.take()) is not None:
-                await socket.send_data(message.decode(), mode="text")
+                if binary:
+                    await socket.send_data(message, mode="binary")
+                else:
+                    await socket.send_data(message.decode(), mode="text")
             if outbox.closed is not None:
                 return
 
@@ -100,7 +59,7 @@ async def serve(socket: "WebSocket[Any, Any, Any]", node: Node, encoding: Encodi
     tasks = (reader, writer, ended)
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if outbox.closed == (SLOW.code, SLOW.reason):
+        if outbox.overflowed:
             session.close(SLOW)
         elif outbox.closed is not None:
             await asyncio.wait([writer], timeout=_CLOSE_SECONDS)

@@ -9,7 +9,7 @@ import asyncio
 from typing import Protocol
 
 from channels.websocket.frames import FrameFault, FrameReader, Opcode, close_frame, pong_frame
-from hub.realtime import SHUTDOWN, SLOW, Encoding, Node, Session
+from hub.realtime import SLOW, WRONG_PROTOCOL, Encoding, Node, Session
 
 __all__ = ["SlimProtocol"]
 
@@ -34,6 +34,7 @@ class SlimProtocol(asyncio.Protocol):
         "_closing",
         "_connections",
         "_failed",
+        "_opcode",
         "_reader",
         "_session",
         "_transport",
@@ -46,15 +47,17 @@ class SlimProtocol(asyncio.Protocol):
         encoding: Encoding,
         transport: asyncio.Transport,
         connections: Connections,
+        address: str = "",
     ) -> None:
         self._transport = transport
         self._connections = connections
+        self._opcode = Opcode.BINARY if encoding.codec.binary else Opcode.TEXT
         self._reader = FrameReader()
         self._closing = self._failed = False
         self.write = transport.write
         transport.set_write_buffer_limits(high=_MOST_UNREAD)
         connections.add(self)
-        self._session: Session = node.open(self, encoding)
+        self._session: Session = node.open(self, encoding, address=address)
 
     # From the socket
 
@@ -67,8 +70,10 @@ class SlimProtocol(asyncio.Protocol):
             self._fail(fault)
             return
         for opcode, payload in messages:
-            if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if opcode is self._opcode:
                 self._session.receive(payload)
+            elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+                self._session.close(WRONG_PROTOCOL)
             elif opcode is Opcode.PING:
                 self._transport.write(pong_frame(payload))
             elif opcode is Opcode.CLOSE:
@@ -97,7 +102,7 @@ class SlimProtocol(asyncio.Protocol):
         """uvicorn stops: the client is asked to come back."""
         if self._closing:
             self._transport.abort()
-        self._session.close(SHUTDOWN)
+        self._session.node.drain(self._session)
 
     # From the session
 

@@ -11,6 +11,7 @@ from hub.realtime.broker import RedisBroker
 from hub.realtime.codec import JSON, Codec, JsonCodec
 from hub.realtime.codec_protobuf import PROTOBUF, ProtobufCodec
 from hub.realtime.codes import SHUTDOWN, SLOW, WRONG_PROTOCOL, Disconnect
+from hub.realtime.emulation import EmulationRequest
 from hub.realtime.encoding import (
     JSON_FRAMES,
     JSON_MESSAGES,
@@ -56,6 +57,7 @@ __all__ = [
     "ConnectionClaims",
     "Disconnect",
     "DurableStreams",
+    "EmulationRequest",
     "Encoding",
     "JsonCodec",
     "Limits",

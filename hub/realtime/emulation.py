@@ -13,21 +13,51 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from hub.realtime.errors import BrokerDown
 from hub.realtime.ports import Broker
+from hub.realtime.protobuf import schema
 from hub.realtime.publication import Message
 
 if TYPE_CHECKING:
     from hub.realtime.session import Session
 
-__all__ = ["Emulation"]
+__all__ = ["Emulation", "EmulationRequest"]
 
 logger = logging.getLogger(__name__)
 
 _KIND = b"e"
 _RETRY_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 20
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """The request in JSON: the frame is a string of lines."""
+
+    node: str
+    session: str
+    data: str
+
+
+class EmulationRequest(msgspec.Struct, frozen=True):
+    """A frame for a session, as a client sends it beside its stream."""
+
+    node: str
+    session: str
+    frame: bytes
+
+    @classmethod
+    def read(cls, body: bytes, *, binary: bool) -> "EmulationRequest":
+        """Reads the body of a request. Raises ``ValueError`` for one that is none."""
+        if not binary:
+            asked = msgspec.json.decode(body, type=_Asked)
+            return cls(asked.node, asked.session, asked.data.encode())
+        try:
+            found = schema.EmulationRequest.FromString(body)
+        except DecodeError as fault:
+            raise ValueError(str(fault)) from None
+        return cls(found.node, found.session, found.data)
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -55,19 +85,19 @@ class Emulation:
     def forget(self, secret: str) -> None:
         self._sessions.pop(secret, None)
 
-    async def deliver(self, node_id: str, secret: str, frame: bytes) -> bool:
+    async def deliver(self, request: EmulationRequest) -> bool:
         """Gives a frame to the session it is for. False if no node has that id (any more).
 
         A session that has ended takes nothing; its stream has told the client. Raises
         ``BrokerDown`` where another node cannot be reached.
         """
-        if node_id == self.node_id:
-            self._take(secret, frame)
+        if request.node == self.node_id:
+            self._take(request.session, request.frame)
             return True
-        address = _address(node_id)
-        if not node_id or not await self._broker.presence(address):
+        address = _address(request.node)
+        if not request.node or not await self._broker.presence(address):
             return False
-        envelope = msgspec.json.encode(_Envelope(secret, frame))
+        envelope = msgspec.json.encode(_Envelope(request.session, request.frame))
         await self._broker.announce(address, envelope, kind=_KIND)
         return True
 

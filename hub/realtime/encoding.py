@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from hub.realtime.codec import JSON, Codec
 from hub.realtime.codec_protobuf import PROTOBUF
+from hub.realtime.wire import DisconnectPush, Push
 
 __all__ = [
     "JSON_FRAMES",
@@ -54,6 +55,12 @@ class Encoding:
 
     def frame(self, messages: Iterable[bytes]) -> bytes:
         return self._wrap(self.codec.join(messages))
+
+    def goodbye(self, code: int, reason: str) -> bytes:
+        """The last frame where a transport has no close frame to say it with."""
+        returns = code % 1000 < 500  # 3000 and 4000 to ..499 ask the client to come back
+        push = Push(disconnect=DisconnectPush(code, reason, reconnect=returns))
+        return self.frame([self.codec.push(push)])
 
 
 JSON_FRAMES = Encoding(JSON, text_frame)

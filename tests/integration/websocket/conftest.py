@@ -20,7 +20,15 @@ from hub.clock import SystemClock
 from hub.database import Database
 from hub.errors import Unauthenticated
 from hub.events import Streams, shard_of
-from hub.realtime import Namespace, Namespaces, Node, Numbered, RedisBroker, product_namespaces
+from hub.realtime import (
+    Limits,
+    Namespace,
+    Namespaces,
+    Node,
+    Numbered,
+    RedisBroker,
+    product_namespaces,
+)
 from hub.redis_client import RedisClient
 from hub.settings import Settings
 
@@ -124,7 +132,13 @@ TEST_NAMESPACES = [
 
 @asynccontextmanager
 async def hub_on_a_socket(
-    database: Database, redis: RedisClient, settings: Settings, *, direct: bool, **more: Any
+    database: Database,
+    redis: RedisClient,
+    settings: Settings,
+    *,
+    direct: bool,
+    limits: Limits | None = None,
+    **more: Any,
 ) -> AsyncIterator[Hub]:
     broker, acks = RedisBroker(redis, CLOCK), Acks()
     product = product_namespaces()
@@ -138,6 +152,7 @@ async def hub_on_a_socket(
         permissions={"conversation": only_members},
         rpc={"echo": echo},
         reaches=lambda kind: kind == "test.rang",
+        limits=limits,
     )
     app = Litestar(
         routes,
@@ -154,7 +169,7 @@ async def hub_on_a_socket(
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=10,
-        **more,
+        **{"ws_per_message_deflate": False, "ws_max_size": 65_536, **more},
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
