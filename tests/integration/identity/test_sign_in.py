@@ -147,6 +147,18 @@ async def test_without_redis_a_person_still_gets_only_five_codes(
     assert len(sender.sent) == 5
 
 
+async def test_a_person_gets_twenty_codes_a_day_however_slowly_they_are_asked_for(
+    client: AsyncClient, sender: Any, amina: Person, clock: ManualClock
+) -> None:
+    for _ in range(22):
+        await ask(client)
+        clock.advance(timedelta(minutes=30))
+    assert len(sender.sent) == 20
+    clock.advance(timedelta(hours=14))
+    await ask(client)
+    assert len(sender.sent) == 21
+
+
 async def test_a_provider_that_is_down_changes_nothing_in_the_answer(
     client: AsyncClient, sender: Any, amina: Person, capfd: pytest.CaptureFixture[str]
 ) -> None:
