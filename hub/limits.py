@@ -21,7 +21,7 @@ from hub.errors import TooManyRequests
 from hub.redis_client import RedisClient, RedisError
 from hub.telemetry import logger
 
-__all__ = ["Limits", "RateLimited", "address_of", "limit_by_address"]
+__all__ = ["Limits", "RateLimited", "address_of", "limit_by_address", "limit_by_person"]
 
 _log = logger("limits")
 
@@ -95,5 +95,17 @@ def limit_by_address(name: str, *, rate_per_minute: float, burst: int) -> Guard:
         await limits.take(
             f"{name}:{address_of(connection)}", rate_per_minute=rate_per_minute, burst=burst
         )
+
+    return guard
+
+
+def limit_by_person(name: str, *, rate_per_minute: float, burst: int) -> Guard:
+    """As ``limit_by_address``, with a bucket per signed-in person."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        limits: Limits = connection.app.state.hub.limits
+        user = connection.scope.get("user")
+        who = user.actor if user is not None else address_of(connection)
+        await limits.take(f"{name}:{who}", rate_per_minute=rate_per_minute, burst=burst)
 
     return guard

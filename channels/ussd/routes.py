@@ -5,16 +5,15 @@ session's end. A wrong token is a 404 like any path that does not exist. Every w
 200 and a screen; only a form without a session or a phone number gets a problem (400).
 """
 
-import hmac
-
 from litestar import Request, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.exceptions import ClientException
-from litestar.params import FromPath, SkipValidation
+from litestar.params import SkipValidation
 from litestar.types import ControllerRouterHandler
 
+from channels.callbacks import knows_secret
 from channels.ussd.aggregators.africas_talking import answer_text, parse_turn
 from channels.ussd.desk import HubDesk
 from channels.ussd.drafts import Promises
@@ -22,7 +21,7 @@ from channels.ussd.session import Sessions
 from channels.ussd.turn import Ussd
 from hub.clock import Clock
 from hub.database import Database
-from hub.errors import Invalid, NotFound
+from hub.errors import Invalid
 from hub.identity import Principal
 from hub.investments import Investing
 from hub.limits import Limits
@@ -32,18 +31,21 @@ from hub.settings import Settings
 
 __all__ = ["routes"]
 
+_MAX_BODY = 16_384
+
 
 @post(
     "/callbacks/{token:str}/ussd",
     status_code=200,
     media_type=MediaType.TEXT,
     opt={"public": True},
+    guards=[knows_secret],
+    request_max_body_size=_MAX_BODY,
     summary="A hop of a USSD session (Africa's Talking)",
     tags=["callbacks"],
 )
 async def answer_hop(
     request: Request[Principal, None, State],
-    token: FromPath[str],
     settings: NamedDependency[Settings],
     database: NamedDependency[Database],
     redis: NamedDependency[RedisClient],
@@ -53,7 +55,6 @@ async def answer_hop(
     investing: NamedDependency[Investing],
 ) -> str:
     """Form fields ``sessionId``, ``serviceCode``, ``phoneNumber``, ``networkCode`` and ``text``."""
-    _check(token, settings)
     try:
         form = await request.form()
     except ClientException as fault:
@@ -74,20 +75,15 @@ async def answer_hop(
     status_code=200,
     media_type=MediaType.TEXT,
     opt={"public": True},
+    guards=[knows_secret],
+    request_max_body_size=_MAX_BODY,
     summary="The end of a USSD session (Africa's Talking)",
     tags=["callbacks"],
 )
-async def take_end(token: FromPath[str], settings: NamedDependency[Settings]) -> str:
+async def take_end() -> str:
     """Acknowledged and not read: it repeats the whole input, a PIN among it, and tells nothing
     that the hub must know, because sessions are resumed and forgotten by their age."""
-    _check(token, settings)
     return ""
-
-
-def _check(token: str, settings: Settings) -> None:
-    expected = settings.africas_talking.callback_token.reveal()
-    if not hmac.compare_digest(token.encode(), expected.encode()):
-        raise NotFound("There is nothing here.")
 
 
 routes: list[ControllerRouterHandler] = [answer_hop, take_end]

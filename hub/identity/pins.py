@@ -2,9 +2,11 @@
 
 A PIN has so few digits that only counting protects it. A try is counted and committed before the
 slow hash (argon2id, off the event loop) is looked at, so parallel guesses gain nothing and a crash
-forgives none. What is hashed is not the PIN but an HMAC of it and its person under a key that the
-database does not hold, so that a stolen table alone cannot be guessed at. After 5 wrong ones the PIN locks for a minute, and each further one doubles that, up
+forgives none. After 5 wrong ones the PIN locks for a minute, and each further one doubles that, up
 to a day; a right one clears the count. A person without a PIN behaves like one with another PIN.
+
+What is hashed is not the PIN but an HMAC of it and its person, under a key that the database does
+not hold: a stolen table alone cannot be guessed through.
 """
 
 import asyncio

@@ -45,7 +45,7 @@ from hub.identity.sessions import (
 )
 from hub.identity.sign_in import CodeSender, open_challenge, redeem
 from hub.identity.tokens import ACCESS_SECONDS, CONNECTION_SECONDS, Tokens
-from hub.limits import Limits, address_of
+from hub.limits import Limits, address_of, limit_by_person
 from hub.phone import Phone, mask, parse_phone
 from hub.sealing import Keyring
 from hub.settings import Settings
@@ -57,6 +57,7 @@ COOKIE = "hub_refresh"
 _COOKIE_PATH = "/v1/sign-in"
 _PIN_SIGN_IN = timedelta(minutes=10)
 _NO_STORE = {"Cache-Control": "no-store"}
+_SETTINGS = limit_by_person("settings", rate_per_minute=30, burst=30)
 _log = logger("identity")
 
 
@@ -140,7 +141,7 @@ async def refresh(
     return _answer(session, tokens, settings, 200)
 
 
-@post("/v1/sign-out", status_code=204, tags=["sign-in"])
+@post("/v1/sign-out", status_code=204, guards=[_SETTINGS], tags=["sign-in"])
 async def sign_out(
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
@@ -171,7 +172,7 @@ async def me(
     return Response(view, headers=_NO_STORE)
 
 
-@patch("/v1/me", status_code=204, tags=["me"])
+@patch("/v1/me", status_code=204, guards=[_SETTINGS], tags=["me"])
 async def change_me(
     data: JSONBody[ChangeMe],
     request: Request[Principal, None, Any],
@@ -185,7 +186,12 @@ async def change_me(
     await database.transaction(work)
 
 
-@put("/v1/me/pin", status_code=204, tags=["me"])
+@put(
+    "/v1/me/pin",
+    status_code=204,
+    guards=[limit_by_person("pin", rate_per_minute=3, burst=10)],
+    tags=["me"],
+)
 async def change_pin(
     data: JSONBody[ChangePin],
     request: Request[Principal, None, Any],
@@ -202,7 +208,11 @@ async def change_pin(
     await database.transaction(work)
 
 
-@get("/v1/realtime/token", tags=["me"])
+@get(
+    "/v1/realtime/token",
+    guards=[limit_by_person("realtime", rate_per_minute=60, burst=60)],
+    tags=["me"],
+)
 async def realtime_token(
     request: Request[Principal, None, Any],
     database: NamedDependency[Database],
@@ -217,7 +227,7 @@ async def realtime_token(
     return Response(RealtimeToken(token, CONNECTION_SECONDS), headers=_NO_STORE)
 
 
-@put("/v1/devices/current/push-token", status_code=204, tags=["me"])
+@put("/v1/devices/current/push-token", status_code=204, guards=[_SETTINGS], tags=["me"])
 async def change_push_token(
     data: JSONBody[PushToken],
     request: Request[Principal, None, Any],

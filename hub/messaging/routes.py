@@ -16,7 +16,7 @@ from hub.events import poke
 from hub.idempotency import Answer, Scope, run_once
 from hub.identity import Principal
 from hub.ids import BusinessId, ConversationId, MessageId, parse_id
-from hub.limits import Limits
+from hub.limits import Limits, limit_by_person
 from hub.messaging.actions import mark_read, send_message, start_conversation
 from hub.messaging.errors import OwnBusiness
 from hub.messaging.model import BusinessContacts, Conversation, Message
@@ -178,7 +178,12 @@ async def write(
     return Response(message, status_code=201)
 
 
-@post("/v1/conversations/{conversation_id:str}/read", status_code=204, tags=["conversations"])
+@post(
+    "/v1/conversations/{conversation_id:str}/read",
+    status_code=204,
+    guards=[limit_by_person("read", rate_per_minute=240, burst=120)],
+    tags=["conversations"],
+)
 async def read(
     conversation_id: FromPath[str],
     request: _Asker,

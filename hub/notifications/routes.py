@@ -13,6 +13,7 @@ from hub.clock import Clock
 from hub.database import Connection, Database
 from hub.identity import Principal
 from hub.ids import EventId, PersonId
+from hub.limits import limit_by_person
 from hub.notifications.errors import NoSuchNotice
 from hub.notifications.preferences import preferences_of, switch_channel
 from hub.notifications.steps import Timeline, timeline
@@ -58,7 +59,7 @@ async def get_channels(
         return await preferences_of(c, request.user.person_id)
 
 
-@put("/v1/me/channels")
+@put("/v1/me/channels", guards=[limit_by_person("settings", rate_per_minute=30, burst=30)])
 async def put_channels(
     request: Request[Principal, Any, Any],
     database: NamedDependency[Database],

@@ -43,6 +43,14 @@ PUBLIC = {
 """Who may be called without an access token; each proves itself otherwise or tells no secret."""
 
 
+UNLIMITED = {
+    # A signature no guess can hit, checked before anything is stored.
+    ("POST", "/webhooks/{gateway:str}"),
+    # Refused by balances and by the country's limits, which count; batched, so cheap.
+    ("POST", "/v1/investments"),
+}
+
+
 def _floats(tree: ast.AST) -> Iterator[int]:
     for node in ast.walk(tree):
         literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
@@ -72,6 +80,23 @@ def test_only_known_routes_are_open(app: Litestar) -> None:
     assert {entry for entry in found if not entry[1].startswith("/docs/")} - {
         ("GET", "/docs")
     } == PUBLIC
+
+
+def test_whatever_changes_something_is_limited(app: Litestar) -> None:
+    """By a limit in the handler, by a guard, or for a reason that stands here."""
+    free = set()
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            if not isinstance(handler, HTTPRouteHandler):
+                continue
+            methods = handler.http_methods - {"OPTIONS", "HEAD", "GET"}
+            guards = {getattr(guard, "__qualname__", "") for guard in handler.resolve_guards()}
+            limited = "limits" in handler.parsed_fn_signature.parameters or any(
+                name.startswith(("limit_by_", "knows_secret")) for name in guards
+            )
+            if methods and not limited:
+                free |= {(method, route.path) for method in methods}
+    assert free <= UNLIMITED
 
 
 def test_every_operation_says_what_it_does(app: Litestar) -> None:

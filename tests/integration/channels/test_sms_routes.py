@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from hub.errors import HubError
 from hub.events import catalogue
 from hub.identity import Person, register_person
 from hub.ids import EventId, PersonId, new_id
+from hub.limits import Limits
 from hub.messaging import Message, messages_of, send_message, start_conversation
 from hub.notifications import Wording, address_hash, is_retired
 from hub.phone import Phone
@@ -86,6 +88,7 @@ async def client(
         exception_handlers={HubError: refuse},
         openapi_config=None,
     )
+    app.state.hub = SimpleNamespace(settings=settings, limits=Limits(redis, clock))
     transport = httpx.ASGITransport(app=app)  # in this loop, where the pools live
     async with httpx.AsyncClient(transport=transport, base_url="http://hub") as opened:
         yield opened
@@ -246,6 +249,17 @@ async def test_an_answer_that_cannot_be_sent_does_not_lose_the_message(
     double.answer("/messaging", 503, b"")
     assert await inbound(client, incoming("Habari?")) == 200
     assert await fates(database) == ["no_conversation"]
+
+
+async def test_guessing_the_secret_is_refused_for_a_while_and_the_provider_is_not(
+    client: httpx.AsyncClient,
+) -> None:
+    statuses = [
+        (await client.post(f"/callbacks/guess{n}/sms/delivery", data={})).status_code
+        for n in range(22)
+    ]
+    assert statuses == [404] * 20 + [429] * 2
+    assert await inbound(client, incoming("Habari?")) == 200
 
 
 @pytest.mark.parametrize("path", ["sms/inbound", "sms/delivery", "sms/opt-out"])

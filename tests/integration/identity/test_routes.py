@@ -77,6 +77,13 @@ async def test_a_pin_needs_a_fresh_sign_in(
         await verify_pin(database, keyring, clock, amina.id, "1928")
 
 
+async def test_pins_are_not_hashed_as_often_as_one_likes(signed: AsyncClient) -> None:
+    statuses = [
+        (await signed.put("/v1/me/pin", json={"pin": "9173"})).status_code for _ in range(12)
+    ]
+    assert statuses == [204] * 10 + [429] * 2
+
+
 async def test_the_connection_token_names_person_and_device_and_opens_no_route(
     signed: AsyncClient, tokens: Tokens, amina: Person, clock: ManualClock
 ) -> None:

@@ -1,6 +1,7 @@
 """Who may read what became of a notice, and switching channels."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,8 +15,10 @@ from hub.database import Database
 from hub.errors import HubError
 from hub.identity import Person, Principal
 from hub.ids import EventId, new_id
+from hub.limits import Limits
 from hub.notifications.routes import routes
 from hub.problems import MEDIA_TYPE, problem, status_of
+from hub.redis_client import RedisClient
 
 
 class Caller:
@@ -34,21 +37,21 @@ class Caller:
 
 
 @pytest.fixture
-def caller(database: Database, clock: ManualClock) -> Caller:
+def caller(database: Database, clock: ManualClock, redis: RedisClient) -> Caller:
     def refuse(_: Any, error: HubError) -> Response[bytes]:
         return Response(problem(error), status_code=status_of(error), media_type=MEDIA_TYPE)
 
-    return Caller(
-        Litestar(
-            routes,
-            dependencies={
-                "database": Provide(lambda: database, sync_to_thread=False),
-                "clock": Provide(lambda: clock, sync_to_thread=False),
-            },
-            exception_handlers={HubError: refuse},
-            openapi_config=None,
-        )
+    app = Litestar(
+        routes,
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "clock": Provide(lambda: clock, sync_to_thread=False),
+        },
+        exception_handlers={HubError: refuse},
+        openapi_config=None,
     )
+    app.state.hub = SimpleNamespace(limits=Limits(redis, clock))
+    return Caller(app)
 
 
 @pytest_asyncio.fixture

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from hub.clock import ManualClock
 from hub.realtime import BrokerDown, Namespace, Numbered, Position, RedisBroker
+from hub.realtime.keys import pubsub
 from hub.realtime.publication import Message
 from hub.realtime.subscriber import Address, Subscriber
 from hub.redis_client import RedisClient, open_redis
@@ -190,8 +191,8 @@ async def test_a_foreign_message_on_our_channel_disturbs_nothing(
     broker: RedisBroker, heard: Heard, redis: RedisClient
 ) -> None:
     await broker.subscribe(SHOP)
-    await redis.publish("rt:c:" + SHOP, b"not ours")
-    await redis.publish("rt:c:" + SHOP, b"p:x:y:z:0:")
+    await redis.spublish(pubsub(SHOP), b"not ours")
+    await redis.spublish(pubsub(SHOP), b"p:x:y:z:0:")
     await broker.publish_numbered(numbered(1))
     await until(lambda: heard.messages)
     assert heard.offsets == [1]
@@ -219,8 +220,8 @@ async def test_the_subscriber_outlives_garbage_refusals_and_silence() -> None:
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         elif visits > 2:
             await reader.read(100)
-            writer.write(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n")
-            writer.write(b"*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$2\r\nhi\r\n")
+            writer.write(b"*3\r\n$10\r\nssubscribe\r\n$1\r\nx\r\n:1\r\n")
+            writer.write(b"*3\r\n$8\r\nsmessage\r\n$1\r\nx\r\n$2\r\nhi\r\n")
             await writer.drain()
             await asyncio.sleep(0.2)
         writer.close()

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -195,6 +196,7 @@ async def client(
         dependencies={name: given(part) for name, part in parts.items()},
         exception_handlers=exception_handlers,
     )
+    app.state.hub = SimpleNamespace(**parts)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # on this very loop
     async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
         yield client
