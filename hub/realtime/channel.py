@@ -13,11 +13,14 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hub.realtime.codes import WRONG_PROTOCOL
 from hub.realtime.histories import Missed, contiguous
 from hub.realtime.namespaces import Namespace
 from hub.realtime.publication import Message, Position, Publication
+from hub.realtime.wishes import Group, Wish, Wishers
 
 if TYPE_CHECKING:
+    from hub.realtime.codec import Codec
     from hub.realtime.encoding import Encoding
     from hub.realtime.node import Node
     from hub.realtime.session import Session
@@ -47,6 +50,7 @@ class Channel:
         "_node",
         "_reach",
         "_recorded",
+        "_wishers",
         "checked_at",
         "epoch",
         "established",
@@ -72,6 +76,7 @@ class Channel:
         self._establishing: asyncio.Future[None] | None = None
         self._mending: asyncio.Future[None] | None = None
         self._groups: dict[Encoding, dict[Session, Callable[[bytes], None]]] = {}
+        self._wishers: Wishers | None = None
         self._batch: list[Publication] = []
         self._batch_bytes = 0
         self._flush_due = False
@@ -83,15 +88,28 @@ class Channel:
 
     @property
     def members(self) -> "list[Session]":
-        return [session for group in self._groups.values() for session in group]
+        members = [session for group in self._groups.values() for session in group]
+        return members + self._wishers.members if self._wishers else members
 
     @property
     def unused(self) -> bool:
-        return not self._groups and not self._holds
+        return not (self._groups or self._wishers or self._holds)
 
-    def add(self, session: "Session", *, listens: bool = False) -> None:
-        """Makes a session a member, at the channel's position, from the next flush on."""
-        self._groups.setdefault(session.encoding, {})[session] = session.transport.write
+    def add(
+        self,
+        session: "Session",
+        *,
+        listens: bool = False,
+        wish: Wish | None = None,
+        last: Publication | None = None,
+    ) -> None:
+        """Makes a session a member, at the channel's position, from the next flush on. ``last``
+        is the last publication its answer held, which patches may build on."""
+        if wish is None:
+            self._groups.setdefault(session.encoding, {})[session] = session.transport.write
+        else:
+            self._wishers = self._wishers or Wishers()
+            self._wishers.add(session, wish, last)
         if listens:
             self.listeners = self.listeners or set()
             self.listeners.add(session)
@@ -100,6 +118,9 @@ class Channel:
         group = self._groups.get(session.encoding)
         if group is not None and group.pop(session, None) is not None and not group:
             del self._groups[session.encoding]
+        if self._wishers is not None:
+            self._wishers.remove(session)
+            self._wishers = self._wishers or None
         if self.listeners is not None:
             self.listeners.discard(session)
         self._node.let_go(self)
@@ -176,6 +197,10 @@ class Channel:
                 known.setdefault(message.publication.offset, message.publication)
         return [known[offset] for offset in sorted(known) if after < offset <= self.offset]
 
+    def arrived_since(self, offset: int) -> list[Publication]:
+        """What arrived past ``offset`` while somebody is held here."""
+        return self._merge([], offset)
+
     # Position
 
     async def _establish(self) -> None:
@@ -235,7 +260,7 @@ class Channel:
     async def _mend(self) -> None:
         waits, reads = iter(_PATIENCE), 0
         try:
-            while self._groups or self._holds:
+            while not self.unused:
                 await asyncio.sleep(next(waits, _LONGEST_WAIT))
                 try:
                     after = Position(self.offset, self.epoch)
@@ -296,7 +321,7 @@ class Channel:
     # Delivery
 
     def _queue(self, publication: Publication) -> None:
-        if not self._groups:
+        if not self._groups and not self._wishers:
             return
         self._batch.append(publication)
         self._batch_bytes += len(publication.data)
@@ -319,21 +344,39 @@ class Channel:
         batch, self._batch, self._batch_bytes = self._batch, [], 0
         tally = self._node.tally
         tally.publications += len(batch)
+        if any(each.binary for each in batch):
+            self._spare_json()
+        plain: dict[Codec, list[bytes]] = {}
         for encoding, group in self._groups.items():
             encode = encoding.codec.publication
-            frame = encoding.frame([encode(self.name, each) for each in batch])
-            for session, write in group.items():
-                try:
-                    write(frame)
-                except Exception:
-                    # A broken connection ends alone: the others still get their frame
-                    self._node.call_soon(session.lost)
+            messages = plain[encoding.codec] = [encode(self.name, each) for each in batch]
+            self._write(encoding.frame(messages), group)
             tally.deliveries += len(group) * len(batch)
+        if self._wishers is not None:
+            patches_all = self.namespace.delta_publish
+            frames = self._wishers.frames(self.name, batch, plain, patches_all=patches_all)
+            for frame, group, count in frames:
+                self._write(frame, group)
+                tally.deliveries += len(group) * count
         self.checked_at = self._node.now()
         if self._reach:
             reach, self._reach = self._reach, 0
             for session in self.members:
                 session.owes_acknowledgement(reach)
+
+    def _write(self, frame: bytes, group: Group) -> None:
+        for session, write in group.items():
+            try:
+                write(frame)
+            except Exception:
+                # A broken connection ends alone: the others still get their frame
+                self._node.call_soon(session.lost)
+
+    def _spare_json(self) -> None:
+        """Data that is not JSON would be a frame that JSON clients cannot take apart."""
+        for session in self.members:
+            if not session.encoding.codec.binary:
+                session.close(WRONG_PROTOCOL)
 
     def _tell_listeners(self, message: Message) -> None:
         if not self.listeners:

@@ -51,7 +51,14 @@ def newer(stored: Position, remembered: Position | None) -> Position:
 class Histories:
     """Reads streams through both memories. ``streams`` is None in a server without durability."""
 
-    def __init__(self, broker: Broker, streams: DurableStreams | None) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        streams: DurableStreams | None,
+        *,
+        most_publications: int = MOST_PUBLICATIONS,
+    ) -> None:
+        self._most = most_publications
         self._broker = broker
         self._streams = streams
 
@@ -92,7 +99,7 @@ class Histories:
         top = await self.durable_top(namespace, channel)
         if after.epoch not in ("", top.epoch) or after.offset > top.offset:
             return Missed(top, [], whole=False)
-        if top.offset - after.offset > MOST_PUBLICATIONS:
+        if top.offset - after.offset > self._most:
             return Missed(top, [], whole=False)
         found: list[Publication] = []
         size = 0
@@ -130,9 +137,7 @@ class Histories:
     ) -> Missed | None:
         """The broker's answer; None where it has none or does not matter."""
         try:
-            history = await self._broker.read(
-                channel, after=after.offset, limit=MOST_PUBLICATIONS + 1
-            )
+            history = await self._broker.read(channel, after=after.offset, limit=self._most + 1)
         except BrokerDown:
             if self._durable(namespace) is None:
                 raise

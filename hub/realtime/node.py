@@ -28,6 +28,7 @@ from hub.realtime.histories import Histories, newer
 from hub.realtime.limits import Limits, Occupancy, Pace
 from hub.realtime.metrics import NodeCollector, Tally
 from hub.realtime.namespaces import Namespaces
+from hub.realtime.policies import ClientPolicy, Terms, may_enter
 from hub.realtime.ports import (
     Acknowledgements,
     Authenticator,
@@ -35,10 +36,12 @@ from hub.realtime.ports import (
     DurableStreams,
     Permission,
     RpcHandler,
+    SubscriptionTokens,
     Transport,
 )
 from hub.realtime.publication import Message, Position
 from hub.realtime.session import Session
+from hub.realtime.tolerance import tolerating
 from hub.realtime.wheel import Wheel
 from hub.realtime.wire import Command
 
@@ -59,6 +62,8 @@ class Node:
     ``permissions`` are asked for channels of ``members_only`` namespaces, by namespace name.
     ``rpc`` adds procedures to ``ack``, ``seen``, ``typing`` and ``sync``. ``reaches`` tells by
     an event's kind whether it must reach its person; by default the catalogue of events does.
+    ``client`` is what holds for every connection. Without ``subscription_tokens`` a token for a
+    channel means nothing; without ``acknowledgements`` nobody is told what arrived.
     """
 
     def __init__(
@@ -67,13 +72,15 @@ class Node:
         broker: Broker,
         namespaces: Namespaces,
         authenticator: Authenticator,
-        acknowledgements: Acknowledgements,
+        acknowledgements: Acknowledgements | None = None,
         clock: Clock,
         streams: DurableStreams | None = None,
         permissions: Mapping[str, Permission] | None = None,
         rpc: Mapping[str, RpcHandler] | None = None,
         reaches: Callable[[str], bool] | None = None,
         limits: Limits | None = None,
+        client: ClientPolicy | None = None,
+        subscription_tokens: SubscriptionTokens | None = None,
     ) -> None:
         self.broker = broker
         self.namespaces = namespaces
@@ -84,7 +91,11 @@ class Node:
         self.permissions = permissions or {}
         self.rpc = rpc or {}
         self._kind_reaches = reaches or _reaches
-        self.histories = Histories(broker, streams)
+        self.client = client or ClientPolicy()
+        self.subscription_tokens = subscription_tokens
+        self.has_procedures = bool(rpc) or acknowledgements is not None
+        most = self.client.recovery_max_publication_limit
+        self.histories = Histories(broker, streams, most_publications=most)
         self.limits = limits or Limits()
         self.ping_seconds = self.limits.ping_seconds
         self.pace = Pace(self.limits)
@@ -99,6 +110,7 @@ class Node:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
+        self._grants_presence = False  # by tokens, where the namespace itself has none
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Node"]:
@@ -185,7 +197,7 @@ class Node:
 
     def acknowledge(self, session: Session, offset: int) -> None:
         """Notes that everything up to ``offset`` of the personal channel reached the device."""
-        if session.personal is None:
+        if session.personal is None or self.acknowledgements is None:
             return
         channel = session.personal.name
         delivered = self.acknowledgements.delivered
@@ -199,15 +211,16 @@ class Node:
             return False
         return self._kind_reaches(kind)
 
-    async def permits(self, namespace: str, user: str, channel: str) -> bool:
-        """Whether ``user`` may subscribe to ``channel``."""
-        policy = self.namespaces.of(channel)
-        if policy.personal:
+    async def permits(self, user: str, channel: str) -> bool:
+        """Whether ``user`` may subscribe to ``channel`` without a token for it. Raises
+        ``Refusal`` for a channel that cannot be."""
+        namespace = self.namespaces.of(channel)
+        if namespace.personal:
             return channel == self.namespaces.personal_channel(user)
-        if not policy.members_only:
-            return bool(user)
-        permission = self.permissions.get(namespace)
-        return permission is not None and await permission(user, channel)
+        if namespace.members_only:
+            permission = self.permissions.get(namespace.name)
+            return permission is not None and await permission(user, channel)
+        return may_enter(namespace, channel, user) or self.client.insecure
 
     # Channels
 
@@ -247,23 +260,29 @@ class Node:
 
     async def present(self, channel: Channel, session: Session) -> None:
         """Notes a new member, for those who ask who is there and those who listen."""
-        if not channel.namespace.presence:
+        terms = session.terms_of(channel)
+        if not terms.presence and not terms.join_leave:
             return
-        info = session.info
-        with self._tolerating("presence"):
-            await self.broker.enter(channel.name, {session.client: info})
-            if channel.namespace.join_leave:
+        info = session.info_in(channel.name)
+        with tolerating("presence"):
+            if terms.presence:
+                self._grants_presence |= not channel.namespace.presence
+                await self.broker.enter(channel.name, {session.client: info})
+            if terms.join_leave:
                 await self.broker.announce(channel.name, info, kind=b"j")
 
     def absent(self, channel: Channel, session: Session) -> None:
-        if channel.namespace.presence:
-            self.spawn(self._absent(channel, session.client, session.info))
+        terms = session.terms_of(channel)
+        if terms.presence or terms.join_leave:
+            info = session.info_in(channel.name)
+            self.spawn(self._absent(channel.name, session.client, info, terms))
 
-    async def _absent(self, channel: Channel, client: str, info: bytes) -> None:
-        with self._tolerating("presence"):
-            await self.broker.leave(channel.name, client)
-            if channel.namespace.join_leave:
-                await self.broker.announce(channel.name, info, kind=b"l")
+    async def _absent(self, name: str, client: str, info: bytes, terms: Terms) -> None:
+        with tolerating("presence"):
+            if terms.presence:
+                await self.broker.leave(name, client)
+            if terms.join_leave:
+                await self.broker.announce(name, info, kind=b"l")
 
     # From the broker
 
@@ -317,16 +336,22 @@ class Node:
     async def _turn(self) -> None:
         while True:
             await asyncio.sleep(1)
-            with self._tolerating("the wheel"):
+            with tolerating("the wheel"):
                 self.wheel.turn(self.now())
 
     async def _refresh_presence(self) -> None:
         while True:
             await asyncio.sleep(_PRESENCE_SECONDS)
             for channel in list(self._channels.values()):
-                present = {each.client: each.info for each in channel.members}
-                if channel.namespace.presence and present:
-                    with self._tolerating("presence"):
+                if not (channel.namespace.presence or self._grants_presence):
+                    continue
+                present = {
+                    each.client: each.info_in(channel.name)
+                    for each in channel.members
+                    if each.terms_of(channel).presence
+                }
+                if present:
+                    with tolerating("presence"):
                         await self.broker.enter(channel.name, present)
 
     async def _check_positions(self) -> None:
@@ -339,7 +364,7 @@ class Node:
     async def _check(self, channels: list[Channel]) -> None:
         """Compares channels with their stored tops; a message may have been lost on its way."""
         followed = [each for each in channels if each.namespace.positioned and each.established]
-        with self._tolerating("position checks"):
+        with tolerating("position checks"):
             for start in range(0, len(followed), _CHECKED_AT_ONCE):
                 part = followed[start : start + _CHECKED_AT_ONCE]
                 remembered = await self._remembered_tops([each.name for each in part])
@@ -353,10 +378,6 @@ class Node:
         except BrokerDown:
             return [None] * len(names)
 
-    @staticmethod
-    def _tolerating(what: str) -> "_Tolerance":
-        return _Tolerance(what)
-
 
 def _reaches(kind: str) -> bool:
     event = catalogue().get(kind)
@@ -365,19 +386,3 @@ def _reaches(kind: str) -> bool:
 
 class _Kind(msgspec.Struct):
     event: str = ""
-
-
-class _Tolerance:
-    """Logs what goes wrong in background work that will be tried again anyway."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> bool:
-        if not isinstance(fault, Exception):
-            return False
-        logger.warning("%s: %s", self._what, fault)
-        return True

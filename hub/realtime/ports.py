@@ -7,7 +7,10 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from hub.realtime.errors import BrokerDown
 from hub.realtime.namespaces import Namespace
+from hub.realtime.outgoing import Outgoing
+from hub.realtime.policies import Grant
 from hub.realtime.publication import History, Message, Numbered, Position
 
 __all__ = [
@@ -21,20 +24,22 @@ __all__ = [
     "RpcHandler",
     "StreamEntry",
     "StreamPosition",
+    "SubscriptionTokens",
     "Transport",
 ]
 
 
 class ConnectionClaims(Protocol):
     """What a connection token says: the person, Unix seconds of expiry (None or 0: never),
-    what other subscribers may see of it (JSON-ready), and the device acknowledging."""
+    what other subscribers may see of it (JSON-ready), and the device acknowledging. Claims that
+    also open channels are ``policies.Credentials``."""
 
     @property
     def user(self) -> str: ...
     @property
     def expires_at(self) -> int | None: ...
     @property
-    def info(self) -> Mapping[str, object] | None: ...
+    def info(self) -> object | None: ...
     @property
     def device(self) -> str | None: ...
 
@@ -43,6 +48,12 @@ class Authenticator(Protocol):
     def verify_connection(self, token: str) -> ConnectionClaims:
         """Raises ``hub.errors.Unauthenticated``; with the fact ``expired=True`` the client is
         asked for a fresh token, otherwise it is turned away for good."""
+
+
+class SubscriptionTokens(Protocol):
+    def verify_subscription(self, token: str, *, user: str, client: str, channel: str) -> Grant:
+        """What the token gives. Raises ``hub.errors.Unauthenticated``; facts: ``expired=True``
+        where a fresh one would do, ``foreign=True`` where it is not for this user or channel."""
 
 
 class Acknowledgements(Protocol):
@@ -130,10 +141,16 @@ class Broker(Protocol):
         self, namespace: Namespace, channel: str, data: bytes, *, info: bytes = b""
     ) -> None: ...
 
+    async def publish_all(self, batch: Sequence[Outgoing]) -> "list[Position | BrokerDown | None]":
+        """Publishes to ephemeral channels in one round trip: each one's place in its stream, None
+        where it has none, or why it was not published."""
+
+    async def remove_history(self, channel: str) -> None: ...
+
     async def announce(
         self, channel: str, data: bytes, *, kind: bytes = b"p", info: bytes = b""
-    ) -> None:
-        """Publishes without a place in the stream."""
+    ) -> int:
+        """Publishes without a place in the stream; returns how many processes hear it."""
 
     async def enter(self, channel: str, present: Mapping[str, bytes]) -> None:
         """Notes clients as present (client id -> ClientInfo as JSON); lasts 60 s."""

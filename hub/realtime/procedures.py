@@ -9,6 +9,7 @@ from hub.realtime.codes import BAD_REQUEST, NOT_AVAILABLE, PERMISSION_DENIED, Re
 
 if TYPE_CHECKING:
     from hub.realtime.channel import Channel
+    from hub.realtime.ports import Acknowledgements
     from hub.realtime.session import Session
 
 __all__ = ["BUILT_IN"]
@@ -45,16 +46,14 @@ async def _ack(session: "Session", data: bytes) -> None:
     read = _decode(data, _Read)
     channel = _channel(session, read.channel)
     offset = min(max(read.offset, 0), channel.offset)
-    await session.node.acknowledgements.delivered(
-        session.user, session.device, channel.name, offset
-    )
+    await _acknowledgements(session).delivered(session.user, session.device, channel.name, offset)
 
 
 async def _seen(session: "Session", data: bytes) -> None:
     read = _decode(data, _Read)
     channel = _channel(session, read.channel)
     offset = min(max(read.offset, 0), channel.offset)
-    await session.node.acknowledgements.seen(session.user, session.device, channel.name, offset)
+    await _acknowledgements(session).seen(session.user, session.device, channel.name, offset)
 
 
 async def _typing(session: "Session", data: bytes) -> None:
@@ -96,6 +95,13 @@ def _decode(data: bytes, shape: type[T]) -> T:
         return msgspec.json.decode(data or b"{}", type=shape)
     except msgspec.DecodeError:
         raise Refusal(BAD_REQUEST) from None
+
+
+def _acknowledgements(session: "Session") -> "Acknowledgements":
+    found = session.node.acknowledgements
+    if found is None:
+        raise Refusal(NOT_AVAILABLE)
+    return found
 
 
 def _channel(session: "Session", name: str) -> "Channel":

@@ -10,6 +10,7 @@ written, the session pings at once unless a ping is outstanding. The pong proves
 has read everything written before the ping.
 """
 
+import math
 import random
 from collections import deque
 from collections.abc import Coroutine
@@ -25,14 +26,18 @@ from hub.realtime.codes import (
     INSUFFICIENT_STATE,
     NO_PONG,
     STALE,
+    SUBSCRIPTION_EXPIRED,
     TOO_MANY_COMMANDS,
     TOO_MANY_REQUESTS,
+    UNSUBSCRIBED_EXPIRED,
     UNSUBSCRIBED_INSUFFICIENT_STATE,
     Disconnect,
     Error,
     Refusal,
+    Unsubscribed,
 )
 from hub.realtime.commands import begin
+from hub.realtime.policies import Standing, Terms, ordinary
 from hub.realtime.state import State
 from hub.realtime.wire import ClientInfo, Command, Reply, valid_id
 
@@ -44,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-PONG_SECONDS = 8
 _STALE_SECONDS = 10
 _EXPIRED_CLOSE_SECONDS = 25
 _QUEUE_HOLDS_READING = 256
@@ -66,6 +70,7 @@ class Session:
         "_queue",
         "_reach",
         "_spent_until",
+        "_standing",
         "address",
         "client",
         "device",
@@ -95,7 +100,8 @@ class Session:
         self.wakes_at = 0
         self._busy = False
         self._queue: deque[Command] | None = None
-        self._info: dict[str, object] | None = None
+        self._info = b""
+        self._standing: Standing | None = None
         self.address = self.secret = ""
         self._ping_at = self._pong_by = self._expires = self._spent_until = 0.0
         self._deadline = node.now() + _STALE_SECONDS
@@ -150,10 +156,18 @@ class Session:
         elif self._expires and now >= self._expires:
             self.close(CONNECTION_EXPIRED)
         else:
+            ends = self._standing.ends if self._standing else 0.0
+            if ends and now >= ends:
+                self._end_terms(now)
             if now >= self._ping_at and not self._pong_by:
                 self._ping(now)
-            deadlines = (self._pong_by or self._ping_at, self._expires or self._ping_at)
-            self.node.wheel.wake_by(self, min(deadlines))
+            self._sleep(self._pong_by or self._ping_at, self._expires, ends)
+
+    def _sleep(self, *deadlines: float) -> None:
+        """Asks to be woken at the earliest deadline; 0 and infinity are none."""
+        due = [each for each in deadlines if each and each != math.inf]
+        if due and self.state is State.LIVE:
+            self.node.wheel.wake_by(self, min(due))
 
     # What goes out
 
@@ -172,13 +186,18 @@ class Session:
             self.transport.close(why.code, why.reason)
 
     def lost_track(self, channel: "Channel") -> None:
-        """The channel cannot be followed without a gap: the client must start it again."""
-        if channel is self.personal:
-            self.close(INSUFFICIENT_STATE)
+        """The channel cannot be followed without a gap: the client must start it again, if it
+        was promised to miss nothing."""
+        if self.terms_of(channel).positioned:
+            self._stop(channel, INSUFFICIENT_STATE, UNSUBSCRIBED_INSUFFICIENT_STATE)
+
+    def _stop(self, channel: "Channel", why: Disconnect, reason: Unsubscribed) -> None:
+        """Ends a subscription; one that the server made cannot be made again by the client."""
+        if self.is_server_side(channel):
+            self.close(why)
             return
         self.unsubscribe(channel)
-        why = UNSUBSCRIBED_INSUFFICIENT_STATE
-        self.push(self.encoding.codec.unsubscribed(channel.name, why))
+        self.push(self.encoding.codec.unsubscribed(channel.name, reason))
 
     # Life
 
@@ -186,19 +205,24 @@ class Session:
         """Learns from a verified token who this is."""
         self.user, self.device = claims.user, claims.device
         self.node.people.enter(self.user)
-        self._info = dict(claims.info) if claims.info else None
+        self._info = msgspec.json.encode(claims.info) if claims.info else b""
         self.extend(claims)
 
     def extend(self, claims: "ConnectionClaims") -> None:
         """Takes the expiry of a (fresh) token."""
-        left = self.seconds_left(claims)
-        self._expires = self.node.now() + left + _EXPIRED_CLOSE_SECONDS if left else 0.0
+        left = self.seconds_until(claims.expires_at or 0)
+        self._expires = self.ends_after(left)
+        self._sleep(self._expires)
 
-    def seconds_left(self, claims: "ConnectionClaims") -> int:
-        """Whole seconds until the token expires; 0 where it never does."""
-        if not claims.expires_at:
+    def seconds_until(self, unix: int) -> int:
+        """Whole seconds until a Unix time, at least one; 0 for never."""
+        if not unix or self.node.client.insecure:
             return 0
-        return max(1, claims.expires_at - int(self.node.clock.now().timestamp()))
+        return max(1, unix - int(self.node.clock.now().timestamp()))
+
+    def ends_after(self, seconds: int) -> float:
+        """When what was good for so long ends for good, some time for a fresh token included."""
+        return self.node.now() + seconds + _EXPIRED_CLOSE_SECONDS if seconds else 0.0
 
     def go_live(self) -> None:
         """The connect reply is written: pings start, the first at a random moment of the second
@@ -206,25 +230,65 @@ class Session:
         self.state = State.LIVE
         now = self.node.now()
         interval = self.node.ping_seconds
-        self._ping_at = now + random.uniform(interval / 2, interval)  # noqa: S311
-        self.node.wheel.wake_by(self, self._ping_at)
+        first = now + random.uniform(interval / 2, interval)  # noqa: S311
+        self._ping_at = first if interval else math.inf
+        self._sleep(self._ping_at, self._expires)
 
     @property
     def info(self) -> bytes:
         """This client as others see it: a ClientInfo as JSON."""
-        shown = msgspec.Raw(msgspec.json.encode(self._info)) if self._info else msgspec.UNSET
-        return msgspec.json.encode(ClientInfo(self.user, self.client, shown))
+        return self.info_in("")
+
+    def info_in(self, name: str) -> bytes:
+        """This client as others in the channel of that name see it."""
+        terms = self._standing.of(name) if self._standing else None
+        shown = msgspec.Raw(self._info) if self._info else msgspec.UNSET
+        here = msgspec.Raw(terms.info) if terms and terms.info else msgspec.UNSET
+        return msgspec.json.encode(ClientInfo(self.user, self.client, shown, here))
+
+    # Subscriptions
+
+    def terms_of(self, channel: "Channel") -> Terms:
+        """The terms on which it is in a channel."""
+        terms = self._standing.of(channel.name) if self._standing else None
+        return terms or ordinary(channel.namespace)
+
+    def accept_terms(self, channel: "Channel", terms: Terms) -> None:
+        """Notes the terms of a subscription; the ordinary ones are not worth the memory."""
+        if terms != ordinary(channel.namespace):
+            self._standing = self._standing or Standing()
+            self._standing.keep(channel.name, terms)
+            self._sleep(self._standing.ends)
+        elif self._standing:
+            self._standing.drop(channel.name)
+
+    def is_server_side(self, channel: "Channel") -> bool:
+        """Whether the server made the subscription."""
+        return channel is self.personal or self.terms_of(channel).server_side
+
+    @property
+    def granted(self) -> set[str]:
+        """The channels that the connection's token opened."""
+        return self._standing.granted if self._standing else set()
+
+    def _end_terms(self, now: float) -> None:
+        for name in self._standing.ended(now) if self._standing else ():
+            channel = self.subscriptions.get(name)
+            if channel is not None:
+                self._stop(channel, SUBSCRIPTION_EXPIRED, UNSUBSCRIBED_EXPIRED)
 
     def unsubscribe(self, channel: "Channel") -> None:
         """Forgets a subscription; no push of the channel follows."""
         if self.subscriptions.pop(channel.name, None) is not None:
             channel.remove(self)
             self.node.absent(channel, self)
+            if self._standing:
+                self._standing.drop(channel.name)
 
     def owes_acknowledgement(self, offset: int) -> None:
         """An event that must reach its person was written at ``offset`` of the personal channel."""
         self._reach = max(self._reach, offset)
-        if self.state is State.LIVE and not self._pong_by:
+        if self.state is State.LIVE and not self._pong_by and self.node.client.pong_timeout:
             self._ping(self.node.now())
 
     def has_read(self, offset: int) -> None:
@@ -237,8 +301,10 @@ class Session:
         self._covered = self._reach
         # Never later than promised, and never in step with those that came at the same time
         interval = self.node.ping_seconds * random.uniform(0.9, 1)  # noqa: S311
-        self._pong_by, self._ping_at = now + PONG_SECONDS, now + interval
-        self.node.wheel.wake_by(self, self._pong_by)
+        self._ping_at = now + interval if interval else math.inf
+        patience = self.node.client.pong_timeout
+        self._pong_by = now + patience if patience else 0.0
+        self._sleep(self._pong_by or self._ping_at)
         self.transport.write(self.encoding.ping)
 
     def _pong(self) -> None:

@@ -15,7 +15,7 @@ from hub.realtime.policies.access import may_look, may_read
 from hub.realtime.policies.client import ClientPolicy
 from hub.realtime.wire import SubscribeRequest
 
-__all__ = ["Credentials", "Grant", "Override", "Terms", "ordinary", "terms_for"]
+__all__ = ["Credentials", "Grant", "Override", "Standing", "Terms", "ordinary", "terms_for"]
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +63,40 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     granted: bool = False
     info: bytes = b""
     ends: float = 0.0
+
+
+class Standing:
+    """The terms of one session's subscriptions, as far as they are not ordinary; by channel.
+    ``ends`` is the earliest end of any, 0 for none."""
+
+    __slots__ = ("_terms", "ends")
+
+    def __init__(self) -> None:
+        self._terms: dict[str, Terms] = {}
+        self.ends = 0.0
+
+    def of(self, channel: str) -> Terms | None:
+        return self._terms.get(channel)
+
+    def keep(self, channel: str, terms: Terms) -> None:
+        self._terms[channel] = terms
+        self._find_end()
+
+    def drop(self, channel: str) -> None:
+        if self._terms.pop(channel, None) is not None:
+            self._find_end()
+
+    @property
+    def granted(self) -> set[str]:
+        """The channels that the connection's token opened."""
+        return {channel for channel, terms in self._terms.items() if terms.granted}
+
+    def ended(self, now: float) -> list[str]:
+        """The channels whose terms are over."""
+        return [name for name, terms in self._terms.items() if terms.ends and now >= terms.ends]
+
+    def _find_end(self) -> None:
+        self.ends = min((each.ends for each in self._terms.values() if each.ends), default=0.0)
 
 
 @lru_cache(maxsize=1024)
