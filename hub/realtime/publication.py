@@ -18,6 +18,7 @@ __all__ = [
     "Position",
     "Publication",
     "flags_of",
+    "is_json",
     "pack",
     "shape_of",
     "unpack",
@@ -73,6 +74,15 @@ class Message(msgspec.Struct, frozen=True):
     kind: bytes
     epoch: str
     publication: Publication
+
+
+def is_json(data: bytes) -> bool:
+    """Whether ``data`` is one JSON value."""
+    try:
+        msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def flags_of(publication: Publication) -> bytes:
