@@ -1,10 +1,10 @@
 /**
- * The live connection: one WebSocket by the official `centrifuge` SDK. The server subscribes the
- * person's own stream; offerings and conversations on the screen are subscribed from here. After a
+ * The live connection by the official `centrifuge` SDK: a WebSocket, or where those do not get
+ * through an HTTP answer that goes on. The server subscribes the person's own stream; offerings and conversations on the screen are subscribed from here. After a
  * break the SDK resumes each stream where it stopped; where that was not possible the watcher is
  * told (`onGap`) and fetches anew, without a reload.
  */
-import type { Centrifuge } from "centrifuge";
+import type { Centrifuge, TransportEndpoint } from "centrifuge";
 
 import { access, call, Problem } from "./api";
 import { cell } from "./cell";
@@ -45,9 +45,21 @@ export async function goLive(own: Watcher, onSignedOut: () => void): Promise<voi
   }
 
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  client = new Client(`${scheme}://${location.host}/connection/websocket`, {
+  const transports: TransportEndpoint[] = [
+    { transport: "websocket", endpoint: `${scheme}://${location.host}/connection/websocket` },
+    { transport: "http_stream", endpoint: "/connection/http_stream" },
+    { transport: "sse", endpoint: "/connection/sse" },
+  ];
+  client = new Client(transports, {
     name: "web",
     websocket: Heard,
+    emulationEndpoint: "/emulation",
+    // Without a WebSocket every ping is answered by a request: its answer is a sign of life.
+    fetch: async (...request: Parameters<typeof fetch>) => {
+      const answer = await fetch(...request);
+      if (answer.ok) heardAt = Date.now();
+      return answer;
+    },
     timeout: 10_000,
     getToken: async () => {
       try {
