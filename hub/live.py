@@ -9,10 +9,11 @@ from hub.identity import get_person
 from hub.ids import BusinessId, ConversationId, PersonId, parse_id
 from hub.investments import businesses_of
 from hub.messaging import is_member
-from hub.realtime import Node, product_namespaces
+from hub.realtime import ClientPolicy, Limits, Node, product_namespaces
 from hub.root import Hub
+from hub.settings import Realtime
 
-__all__ = ["open_node"]
+__all__ = ["limits_of", "open_node"]
 
 
 @asynccontextmanager
@@ -23,8 +24,10 @@ async def open_node(hub: Hub) -> AsyncIterator[Node]:
         namespaces=product_namespaces(),
         authenticator=hub.tokens,
         acknowledgements=hub.acks,
+        client=ClientPolicy(allowed_origins=hub.settings.http.allowed_origins),
         clock=hub.clock,
         streams=hub.streams,
+        limits=limits_of(hub.settings.realtime),
         permissions={
             "conversation": _Members(hub),
             "business": _Owners(hub),
@@ -33,6 +36,16 @@ async def open_node(hub: Hub) -> AsyncIterator[Node]:
     )
     async with node.running():
         yield node
+
+
+def limits_of(settings: Realtime) -> Limits:
+    """What a node allows by the settings."""
+    return Limits(
+        per_address=settings.per_address,
+        per_person=settings.per_person,
+        ping_seconds=settings.ping_seconds,
+        drain_seconds=settings.drain_seconds,
+    )
 
 
 class _Members:

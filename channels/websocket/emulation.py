@@ -17,7 +17,6 @@ from channels.websocket.http_stream import OCTETS
 from channels.websocket.origins import cross_origin_headers
 from channels.websocket.streams import answer
 from hub.realtime import BrokerDown, EmulationRequest, Node
-from hub.settings import Settings
 
 __all__ = ["emulation", "preflight"]
 
@@ -31,10 +30,9 @@ __all__ = ["emulation", "preflight"]
 async def emulation(
     request: Request[Any, Any, Any],
     node: NamedDependency[Node],
-    settings: NamedDependency[Settings],
 ) -> ASGIApp:
     """Hands a frame to the session that it is for, on whatever node that is."""
-    headers = cross_origin_headers(request, settings.http.allowed_origins)
+    headers = cross_origin_headers(request, node.client.allowed_origins)
     if headers is None:
         return answer(403, {})
     octets = request.headers.get("content-type", "").startswith(OCTETS)
@@ -54,9 +52,7 @@ async def emulation(
     opt={"public": True},
     include_in_schema=False,
 )
-async def preflight(
-    request: Request[Any, Any, Any], settings: NamedDependency[Settings]
-) -> ASGIApp:
+async def preflight(request: Request[Any, Any, Any], node: NamedDependency[Node]) -> ASGIApp:
     """A browser asks whether its page may."""
-    headers = cross_origin_headers(request, settings.http.allowed_origins)
+    headers = cross_origin_headers(request, node.client.allowed_origins)
     return answer(204, headers) if headers is not None else answer(403, {})

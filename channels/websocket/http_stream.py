@@ -14,7 +14,6 @@ from litestar.types import ASGIApp
 from channels.websocket.frames import MOST_BYTES
 from channels.websocket.streams import open_stream
 from hub.realtime import JSON, PROTOBUF_MESSAGES, Encoding, Node
-from hub.settings import Settings
 
 __all__ = ["OCTETS", "http_stream"]
 
@@ -38,14 +37,12 @@ _JSON_LINES = Encoding(JSON, _lines)
 async def http_stream(
     request: Request[Any, Any, Any],
     node: NamedDependency[Node],
-    settings: NamedDependency[Settings],
 ) -> ASGIApp:
     """A client that reads one endless answer."""
     binary = request.headers.get("content-type", "").startswith(OCTETS)
     return open_stream(
         request,
         node,
-        settings,
         PROTOBUF_MESSAGES if binary else _JSON_LINES,
         await request.body(),
         media_type=OCTETS if binary else "application/json; charset=utf-8",

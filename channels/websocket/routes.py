@@ -25,7 +25,6 @@ from hub.realtime import (
     PROTOBUF_MESSAGES,
     Node,
 )
-from hub.settings import Settings
 
 __all__ = ["routes"]
 
@@ -43,11 +42,10 @@ def wants_protobuf(offered: Sequence[str], asked: Iterable[str | None]) -> bool:
 async def connect(
     socket: "WebSocket[Any, Any, Any]",
     node: NamedDependency[Node],
-    settings: NamedDependency[Settings],
 ) -> None:
     """A client of the Centrifugo protocol (version 2), in JSON or Protobuf."""
     headers = socket.headers
-    allowed = settings.http.allowed_origins
+    allowed = node.client.allowed_origins
     if not origin_allowed(headers.get("origin"), headers.get("host"), allowed):
         await socket.close(code=4403, reason="origin not allowed")
         return

@@ -14,7 +14,6 @@ from litestar.types import ASGIApp
 from channels.websocket.frames import MOST_BYTES
 from channels.websocket.streams import answer, open_stream
 from hub.realtime import JSON, Encoding, Node
-from hub.settings import Settings
 
 __all__ = ["sse_by_get", "sse_by_post"]
 
@@ -34,13 +33,12 @@ _JSON_EVENTS = Encoding(JSON, _events)
 async def sse_by_get(
     request: Request[Any, Any, Any],
     node: NamedDependency[Node],
-    settings: NamedDependency[Settings],
 ) -> ASGIApp:
     """An EventSource."""
     frame = request.query_params.get("cf_connect", "").encode()
     if len(frame) > MOST_BYTES:
         return answer(413, {})
-    return _open(request, node, settings, frame)
+    return _open(request, node, frame)
 
 
 @post(
@@ -53,13 +51,10 @@ async def sse_by_get(
 async def sse_by_post(
     request: Request[Any, Any, Any],
     node: NamedDependency[Node],
-    settings: NamedDependency[Settings],
 ) -> ASGIApp:
     """A reader of events that can send a body."""
-    return _open(request, node, settings, await request.body())
+    return _open(request, node, await request.body())
 
 
-def _open(request: Request[Any, Any, Any], node: Node, settings: Settings, frame: bytes) -> ASGIApp:
-    return open_stream(
-        request, node, settings, _JSON_EVENTS, frame, media_type=_MEDIA_TYPE, opening=_OPENING
-    )
+def _open(request: Request[Any, Any, Any], node: Node, frame: bytes) -> ASGIApp:
+    return open_stream(request, node, _JSON_EVENTS, frame, media_type=_MEDIA_TYPE, opening=_OPENING)

@@ -20,7 +20,6 @@ from channels.websocket.origins import cross_origin_headers
 from channels.websocket.outbox import Outbox
 from hub.limits import address_of
 from hub.realtime import SLOW, Encoding, Node
-from hub.settings import Settings
 
 __all__ = ["LiveStream", "answer", "open_stream"]
 
@@ -40,7 +39,6 @@ def answer(status: int, headers: Mapping[str, str]) -> ASGIApp:
 def open_stream(
     request: Request[Any, Any, Any],
     node: Node,
-    settings: Settings,
     encoding: Encoding,
     frame: bytes,
     *,
@@ -49,7 +47,7 @@ def open_stream(
 ) -> ASGIApp:
     """The answer to a request that opens a session with ``frame``: a stream, or a refusal (403
     for a page that may not, 429 for an address that has its share)."""
-    headers = cross_origin_headers(request, settings.http.allowed_origins)
+    headers = cross_origin_headers(request, node.client.allowed_origins)
     if headers is None:
         return answer(403, {})
     address = address_of(request)

@@ -11,6 +11,7 @@ from hub.realtime.broker import RedisBroker
 from hub.realtime.codec import JSON, Codec, JsonCodec
 from hub.realtime.codec_protobuf import PROTOBUF, ProtobufCodec
 from hub.realtime.codes import SHUTDOWN, SLOW, WRONG_PROTOCOL, Disconnect
+from hub.realtime.config import RealtimeConfig, load_config, read_config
 from hub.realtime.emulation import EmulationRequest
 from hub.realtime.encoding import (
     JSON_FRAMES,
@@ -19,11 +20,12 @@ from hub.realtime.encoding import (
     PROTOBUF_MESSAGES,
     Encoding,
 )
-from hub.realtime.errors import BrokerDown
+from hub.realtime.errors import BrokerDown, ConfigFault, TokenInvalid
 from hub.realtime.limits import Limits
 from hub.realtime.metrics import NodeCollector, Tally
 from hub.realtime.namespaces import Namespace, Namespaces, product_namespaces
 from hub.realtime.node import Node
+from hub.realtime.policies import ClientPolicy, Credentials, Grant
 from hub.realtime.ports import (
     Acknowledgements,
     Authenticator,
@@ -33,10 +35,12 @@ from hub.realtime.ports import (
     DurableStreams,
     Permission,
     RpcHandler,
+    SubscriptionTokens,
     Transport,
 )
 from hub.realtime.publication import Numbered, Position, Publication
 from hub.realtime.session import Session
+from hub.realtime.tokens import HmacTokens
 
 __all__ = [
     "JSON",
@@ -53,12 +57,17 @@ __all__ = [
     "Broker",
     "BrokerDown",
     "Caller",
+    "ClientPolicy",
     "Codec",
+    "ConfigFault",
     "ConnectionClaims",
+    "Credentials",
     "Disconnect",
     "DurableStreams",
     "EmulationRequest",
     "Encoding",
+    "Grant",
+    "HmacTokens",
     "JsonCodec",
     "Limits",
     "Namespace",
@@ -70,10 +79,15 @@ __all__ = [
     "Position",
     "ProtobufCodec",
     "Publication",
+    "RealtimeConfig",
     "RedisBroker",
     "RpcHandler",
     "Session",
+    "SubscriptionTokens",
     "Tally",
+    "TokenInvalid",
     "Transport",
+    "load_config",
     "product_namespaces",
+    "read_config",
 ]

@@ -11,8 +11,8 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True):
     the user "". ``allowed_origins`` are pages that may connect besides our own; ``*`` is any.
 
     ``channel_limit`` counts a connection's subscriptions. The two publication limits bound one
-    answer of ``history`` and one recovery. ``ping_interval`` (0: no pings) and ``pong_timeout``
-    (0: pongs are not asked for) are in seconds.
+    answer of ``history`` and one recovery. ``pong_timeout`` is in seconds; 0: pongs are not asked
+    for.
     """
 
     insecure: bool = False
@@ -21,5 +21,4 @@ class ClientPolicy(msgspec.Struct, frozen=True, kw_only=True):
     channel_limit: int = 128
     history_max_publication_limit: int = 300
     recovery_max_publication_limit: int = 2_000
-    ping_interval: int = 25
     pong_timeout: int = 8

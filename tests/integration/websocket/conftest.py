@@ -21,6 +21,7 @@ from hub.database import Database
 from hub.errors import Unauthenticated
 from hub.events import Streams, shard_of
 from hub.realtime import (
+    ClientPolicy,
     Limits,
     Namespace,
     Namespaces,
@@ -147,6 +148,7 @@ async def hub_on_a_socket(
         namespaces=Namespaces([*product, *TEST_NAMESPACES]),
         authenticator=Door(),
         acknowledgements=acks,
+        client=ClientPolicy(allowed_origins=settings.http.allowed_origins),
         clock=CLOCK,
         streams=Streams(database),
         permissions={"conversation": only_members},
@@ -158,7 +160,6 @@ async def hub_on_a_socket(
         routes,
         dependencies={
             "node": Provide(lambda: node, sync_to_thread=False),
-            "settings": Provide(lambda: settings, sync_to_thread=False),
         },
         openapi_config=None,
     )
