@@ -47,12 +47,18 @@ class Secret:
 
 
 class Http(msgspec.Struct, frozen=True):
-    """Where the web process listens and who it is from outside."""
+    """Where the web process listens and who it is from outside.
+
+    ``trusted_proxies`` are those whose X-Forwarded-For counts as the caller's address, by comma;
+    ``metrics_token`` is what a reader of metrics shows.
+    """
 
     host: str
     port: int
     public_url: str
     allowed_origins: tuple[str, ...]
+    trusted_proxies: str
+    metrics_token: Secret
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -107,6 +113,20 @@ class Escalation(msgspec.Struct, frozen=True):
     wait_percent: int
 
 
+class Realtime(msgspec.Struct, frozen=True):
+    """What live connections may take of one web process; 0 is without limit.
+
+    ``ping_seconds`` is how often an idle one is asked whether it is there (50 spares phones on
+    mobile networks); ``drain_seconds`` is the time over which a stopping process sends them away.
+    """
+
+    per_address: int
+    per_person: int
+    ping_seconds: int
+    drain_seconds: int
+    deflate: bool
+
+
 class Settings(msgspec.Struct, frozen=True):
     """Everything the hub can be told from outside."""
 
@@ -122,7 +142,9 @@ class Settings(msgspec.Struct, frozen=True):
     fcm: Fcm
     sandbox: Sandbox
     escalation: Escalation
+    realtime: Realtime
     realtime_config: Path | None
+    realtime_api_key: Secret
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -169,19 +191,24 @@ class _Reader:
         def provider(real: str) -> str:
             return sandbox.url if sandbox.enabled else real
 
-        public_url = self._get("HUB_PUBLIC_URL", f"http://127.0.0.1:{port}", str)
         redis_url = self._get("HUB_REDIS_URL", None, str)
+        jobs_redis_url = self._get("HUB_JOBS_REDIS_URL", redis_url, str)
+        if "+cluster://" in jobs_redis_url:
+            self._faults.append("HUB_JOBS_REDIS_URL must name a single node, not a cluster")
+        public_url = self._get("HUB_PUBLIC_URL", f"http://127.0.0.1:{port}", str)
         settings = Settings(
             environment=name,  # type: ignore[arg-type]
             data_dir=data_dir,
             database_url=self._get("HUB_DATABASE_URL", None, str),
             redis_url=redis_url,
-            jobs_redis_url=self._get("HUB_JOBS_REDIS_URL", redis_url, str),
+            jobs_redis_url=jobs_redis_url,
             http=Http(
                 host=self._get("HUB_HOST", "127.0.0.1", str),
                 port=port,
                 public_url=public_url,
                 allowed_origins=self._get("HUB_ALLOWED_ORIGINS", public_url, _words),
+                trusted_proxies=self._get("HUB_TRUSTED_PROXIES", "127.0.0.1", str),
+                metrics_token=self._get("HUB_METRICS_TOKEN", "", Secret),
             ),
             keys=Keys(
                 master=self._get("HUB_MASTER_KEY", None, _base64_key),
@@ -196,7 +223,7 @@ class _Reader:
                 username=self._get("HUB_AT_USERNAME", None if production else "sandbox", str),
                 api_key=self._get("HUB_AT_API_KEY", None, Secret),
                 sender_id=self._get("HUB_AT_SENDER_ID", "BVESTER", str),
-                callback_token=self._get("HUB_AT_CALLBACK_TOKEN", None, Secret),
+                callback_token=self._get("HUB_AT_CALLBACK_TOKEN", None, _unguessable),
                 service_code=self._get("HUB_USSD_SERVICE_CODE", "*384*7#", str),
             ),
             fcm=Fcm(
@@ -208,7 +235,15 @@ class _Reader:
             escalation=Escalation(
                 wait_percent=self._get("HUB_ESCALATION_WAIT_PERCENT", "100", _percent)
             ),
+            realtime=Realtime(
+                per_address=self._get("HUB_MAX_CONNECTIONS_PER_ADDRESS", "20000", _count),
+                per_person=self._get("HUB_MAX_CONNECTIONS_PER_PERSON", "100", _count),
+                ping_seconds=self._get("HUB_PING_INTERVAL", "25", _ping_seconds),
+                drain_seconds=self._get("HUB_DRAIN_SECONDS", "10" if production else "0", _count),
+                deflate=self._get("HUB_REALTIME_DEFLATE", "0", _flag),
+            ),
             realtime_config=self._get("HUB_REALTIME_CONFIG", "", _optional_path),
+            realtime_api_key=self._get("HUB_REALTIME_API_KEY", "", Secret),
         )
         if self._faults:
             raise SettingsFault("The hub cannot start:\n  " + "\n  ".join(self._faults))
@@ -230,7 +265,7 @@ class _Reader:
 
 def _placeholder(parse: Callable[[str], T]) -> T:
     """Stands in for a value that has a fault; never leaves ``_Reader.settings``."""
-    return Secret("") if parse in (_base64_key, _pem, _json) else 0  # type: ignore[return-value]
+    return Secret("") if parse in (_base64_key, _pem, _json, _unguessable) else 0  # type: ignore[return-value]
 
 
 def _port(text: str) -> int:
@@ -242,6 +277,18 @@ def _port(text: str) -> int:
 def _percent(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1000:
         raise ValueError("must be a whole number from 1 to 1000")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or len(text) > 9:
+        raise ValueError("must be a whole number; 0 is without limit")
+    return int(text)
+
+
+def _ping_seconds(text: str) -> int:
+    if not text.isdigit() or not 10 <= int(text) <= 300:
+        raise ValueError("must be whole seconds from 10 to 300")
     return int(text)
 
 
@@ -273,6 +320,12 @@ def _pem(text: str) -> Secret:
     if "PRIVATE KEY-----" not in unfolded:
         raise ValueError("must be an Ed25519 private key in PEM, its lines joined by \\n")
     return Secret(unfolded)
+
+
+def _unguessable(text: str) -> Secret:
+    if len(text) < 16 or not text.isascii() or not all(c.isalnum() or c in "-_" for c in text):
+        raise ValueError("must have 16 or more letters, digits, - and _")
+    return Secret(text)
 
 
 def _json(text: str) -> Secret:
