@@ -1,38 +1,47 @@
-"""Fan-out: 2,000 sessions on one channel, 128-byte events, beside nginx with nchan.
+"""Fan-out, beside nginx with nchan, nats-server over WebSocket and Socket.IO on Node.
 
-The server has core 0 to itself; the load generator, which also publishes, and Valkey share core
-1. Rounds of both servers alternate in the same run and medians are taken. CPU is the server's
-user and system time per million deliveries; the broker's is printed beside it.
+Two shapes: 2,000 sessions on one channel, and 10,000 sessions in 2,000 channels of 5. Payloads
+have 128 bytes. Every server has core 0 to itself while it works; the load generator, which also
+publishes, and Valkey share core 1. Rounds of all servers alternate and medians are taken. CPU is
+the server's user and system time per million deliveries; our broker's is printed beside it.
+``--quick`` measures one short round with fewer sessions, to see that it works.
 """
 
-import json
 import os
-import resource
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from fanout_nchan import Absent, running_nchan
+from fanout_nats import running_nats
+from fanout_nchan import running_nchan
+from fanout_ours import Ours, offering
+from fanout_peer import Absent, Server, on_core
+from fanout_socketio import running_socketio
+from fanout_wire import channel_digits
+from load import Load, built, more_files
 from report import report
 
 from hub.embedded import embedded_servers
 
-HERE = Path(__file__).parent
-SESSIONS = 2_000
-PER_S = 10  # messages: 20,000 deliveries a second
-ROUNDS = 6
-STEADY_SECONDS = 3
-SATURATED_SECONDS = 2
 TICK = os.sysconf("SC_CLK_TCK")
+PER_S = 20_000  # deliveries, in the steady rounds
+SMALL = 5  # sessions in a small channel
+
+
+@dataclass(frozen=True)
+class Plan:
+    sessions: int = 2_000
+    small_sessions: int = 10_000
+    rounds: int = 4
+    steady_seconds: float = 3
+    saturated_seconds: float = 2
+
+
+QUICK = Plan(sessions=1_000, small_sessions=2_000, rounds=1, steady_seconds=1, saturated_seconds=1)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -47,153 +56,163 @@ def resident_kib(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith(wanted))
 
 
-def pin(pid: int, core: int) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {cores[core % len(cores)]})
-
-
-class Load:
-    """One load generator, on core 1."""
-
-    def __init__(self, kind: str, port: int, key: Path, redis_url: str) -> None:
-        arguments = [kind, str(port), str(key), redis_url]
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "fanout_load.py"), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        pin(self.process.pid, 1)
-
-    def __call__(self, do: str, **order: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"do": do, **order}) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"the load generator died while it should {do}")
-        return json.loads(answer)
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@contextmanager
-def our_server(key: Path, redis_url: str) -> Iterator[tuple[int, int]]:
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "fanout_server.py"), str(key), redis_url],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline()), process.pid
-    finally:
-        process.kill()
-        process.wait()
-
-
 class Contender:
     """A server under test and what was measured of it."""
 
-    def __init__(self, name: str, pid: int, load: Load, *, collects: bool) -> None:
-        self.name, self.pid, self.load, self._collects = name, pid, load, collects
-        self.seen: dict[str, list[float]] = {}
-        pin(pid, 0)
-
-    def note(self, name: str, value: float) -> None:
-        self.seen.setdefault(name, []).append(value)
+    def __init__(self, server: Server, load: Load, plan: Plan, broker: int | None) -> None:
+        self.name, self.version = server.name, server.version
+        self._server, self._load, self._plan, self._broker = server, load, plan, broker
+        self._seen: dict[str, list[float]] = {}
 
     def median(self, name: str) -> float:
-        return statistics.median(self.seen[name])
+        return statistics.median(self._seen[name])
+
+    def _note(self, name: str, value: float) -> None:
+        self._seen.setdefault(name, []).append(value)
 
     def open(self) -> None:
         """Opens all sessions after a few that warm the server up, and weighs them."""
-        self.load("open", sessions=SESSIONS // 5)
-        self.load("close")
+        sessions = self._plan.sessions
+        self._open(0, 1, sessions // 5)
+        self._load("close")
         before = self._weight()
-        self.load("open", sessions=SESSIONS)
-        self.note("kib_per_session", (self._weight() - before) / SESSIONS)
+        self._open(0, 1, sessions)
+        self._note("kib_per_session", (self._weight() - before) / sessions)
+
+    def open_small(self) -> None:
+        self._load("close")
+        before = cpu_seconds(self._server.pid)
+        sessions = self._plan.small_sessions
+        self._open(1, sessions // SMALL, sessions)
+        spent = cpu_seconds(self._server.pid) - before
+        self._note("connect_cpu_ms", spent / sessions * 1000)
+
+    def _open(self, first: int, channels: int, sessions: int) -> None:
+        opened = self._load.open(first, channels, sessions)["opened"]
+        if opened != sessions:
+            raise SystemExit(f"{self.name}: {opened} of {sessions} sessions could be opened")
 
     def _weight(self) -> int:
         time.sleep(1)
-        if self._collects:
-            os.kill(self.pid, signal.SIGUSR1)
+        if self._server.collect is not None:
+            self._server.collect()
             time.sleep(0.5)
-        return resident_kib(self.pid)
+        return resident_kib(self._server.pid)
 
-    def _warn(self, counted: dict[str, Any]) -> None:
-        if counted["deliveries"] != counted["expected"]:
-            text = "{deliveries} of {expected} deliveries arrived".format(**counted)
-            print(f"{self.name}: {text}", file=sys.stderr)
+    def round(self) -> None:
+        """One channel with all sessions."""
+        plan = self._plan
+        self._steady("", 0, 1, PER_S / plan.sessions)
+        self._saturate("saturated_deliveries_per_s", 0, 1, self._server.burst, 256)
 
-    def round(self, broker: int | None) -> None:
-        cpu, broker_cpu = cpu_seconds(self.pid), cpu_seconds(broker) if broker else 0.0
-        steady = self.load("steady", per_s=PER_S, seconds=STEADY_SECONDS)
-        million = steady["deliveries"] / 1e6
-        self._warn(steady)
-        self.note("cpu_s_per_million", (cpu_seconds(self.pid) - cpu) / million)
-        self.note("p99_ms", steady["p99_ms"])
-        if broker:
-            spent = cpu_seconds(broker) - broker_cpu
-            self.note("broker_cpu_s_per_million", spent / million)
-        saturated = self.load("saturate", seconds=SATURATED_SECONDS)
-        self._warn(saturated)
-        rate = saturated["deliveries"] / saturated["seconds"]
-        self.note("saturated_deliveries_per_s", rate)
+    def small_round(self) -> None:
+        channels = self._plan.small_sessions // SMALL
+        self._steady("small_channels_", 1, channels, PER_S / SMALL)
+        # Ten publications in flight for each channel: more than any server here can keep up with.
+        self._saturate("small_channels_overload_per_s", 1, channels, 64, 10 * channels)
+
+    def _steady(self, prefix: str, first: int, channels: int, per_s: float) -> None:
+        cpu = cpu_seconds(self._server.pid)
+        broker_cpu = cpu_seconds(self._broker) if self._broker else 0.0
+        seen = self._load("steady", first, channels, per_s, self._plan.steady_seconds)
+        self._warn(seen)
+        million = max(seen["deliveries"], 1) / 1e6
+        self._note(f"{prefix}cpu_s_per_million", (cpu_seconds(self._server.pid) - cpu) / million)
+        if self._broker:
+            spent = cpu_seconds(self._broker) - broker_cpu
+            self._note(f"{prefix}broker_cpu_s_per_million", spent / million)
+        for name in ("p50_ms", "p99_ms"):
+            self._note(f"{prefix}{name}", seen[name])
+
+    def _saturate(self, name: str, first: int, channels: int, burst: int, in_flight: int) -> None:
+        seconds = self._plan.saturated_seconds
+        seen = self._load("saturate", first, channels, seconds, burst, in_flight)
+        self._warn(seen)
+        self._note(name, seen["deliveries"] / seen["seconds"])
+
+    def _warn(self, seen: dict[str, float]) -> None:
+        if seen["deliveries"] != seen["expected"] or seen["dropped"]:
+            text = "{deliveries} of {expected} deliveries arrived, {dropped} sessions ended"
+            print(f"{self.name}: {text.format(**seen)}", file=sys.stderr)
 
 
 METRICS = (
     ("cpu_s_per_million", "s"),
     ("saturated_deliveries_per_s", "1/s"),
+    ("p50_ms", "ms"),
     ("p99_ms", "ms"),
     ("kib_per_session", "KiB"),
+    ("small_channels_cpu_s_per_million", "s"),
+    ("small_channels_overload_per_s", "1/s"),
+    ("connect_cpu_ms", "ms"),
 )
+PEERS = {"nchan": running_nchan, "nats": running_nats, "socketio": running_socketio}
+
+
+def contenders(
+    stack: ExitStack, folder: Path, plan: Plan
+) -> tuple[Contender, list[Contender], dict[str, str]]:
+    """Ours, the peers, and for peers there are none of, why."""
+    program = built(folder)
+    with on_core(1):
+        addresses = stack.enter_context(embedded_servers(folder / "data", durable=False))
+    broker = int((folder / "data" / "valkey.pid").read_text().split()[0])
+    ours = Ours(folder, addresses.redis_url)
+    ours.seed(offering(channel_digits(each)) for each in range(plan.small_sessions // SMALL + 1))
+
+    def contender(server: Server, broker: int | None = None) -> Contender:
+        load = stack.enter_context(Load(program, folder, server))
+        return Contender(server, load, plan, broker)
+
+    first = contender(stack.enter_context(ours.running()), broker)
+    peers: list[Contender] = []
+    absent: dict[str, str] = {}
+    for name, running in PEERS.items():
+        try:
+            peers.append(contender(stack.enter_context(running(folder))))
+        except Absent as fault:
+            absent[name] = str(fault)
+    return first, peers, absent
+
+
+def show(ours: Contender, peers: list[Contender], absent: dict[str, str]) -> None:
+    for name, unit in METRICS:
+        value = ours.median(name)
+        for peer in peers:
+            theirs = peer.median(name)
+            report(
+                name, value, unit,
+                peer=peer.name, ratio=value / theirs if theirs else None,
+                peer_value=theirs, peer_version=peer.version,
+            )  # fmt: skip
+        for peer_name, why in absent.items():
+            report(name, value, unit, why_no_peer=f"{peer_name}: {why}")
+    for prefix in ("", "small_channels_"):
+        name = f"{prefix}broker_cpu_s_per_million"
+        report(name, ours.median(name), "s")
 
 
 def main() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 3 * SESSIONS)), hard))
+    plan = QUICK if "--quick" in sys.argv else Plan()
+    more_files()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bvester-fanout-")))
-        key = folder / "signing.pem"
-        key.write_bytes(
-            Ed25519PrivateKey.generate().private_bytes(
-                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-            )
-        )
-        addresses = stack.enter_context(embedded_servers(folder / "data", durable=False))
-        broker = int((folder / "data" / "valkey.pid").read_text().split()[0])
-        pin(broker, 1)
-        port, pid = stack.enter_context(our_server(key, addresses.redis_url))
-        load = Load("ours", port, key, addresses.redis_url)
-        stack.callback(load.stop)
-        ours = Contender("ours", pid, load, collects=True)
-        peer, why_none = None, ""
-        try:
-            port, pid = stack.enter_context(running_nchan(folder))
-            load = Load("nchan", port, key, addresses.redis_url)
-            stack.callback(load.stop)
-            peer = Contender("nchan", pid, load, collects=False)
-        except Absent as fault:
-            why_none = str(fault)
-        for contender in filter(None, (ours, peer)):
+        ours, peers, absent = contenders(stack, folder, plan)
+        for contender in (ours, *peers):
+            print(f"opening {plan.sessions} sessions: {contender.name}", file=sys.stderr)
             contender.open()
-        for _ in range(ROUNDS):
-            ours.round(broker)
-            if peer:
-                peer.round(None)
-        for name, unit in METRICS:
-            value = ours.median(name)
-            if peer:
-                theirs = peer.median(name)
-                report(name, value, unit, peer="nchan", ratio=value / theirs, peer_value=theirs)
-            else:
-                report(name, value, unit, why_no_peer=why_none)
-        report("broker_cpu_s_per_million", ours.median("broker_cpu_s_per_million"), "s")
+        for number in range(plan.rounds):
+            print(f"one channel, round {number + 1} of {plan.rounds}", file=sys.stderr)
+            for contender in (ours, *peers):
+                contender.round()
+        for contender in (ours, *peers):
+            print(f"opening {plan.small_sessions} sessions: {contender.name}", file=sys.stderr)
+            contender.open_small()
+        for number in range(plan.rounds):
+            print(f"small channels, round {number + 1} of {plan.rounds}", file=sys.stderr)
+            for contender in (ours, *peers):
+                contender.small_round()
+        show(ours, peers, absent)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("fanout", "invest")
+NAMES = ("fanout", "storm", "invest")
 
 
 def main(arguments: list[str]) -> int:
