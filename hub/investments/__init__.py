@@ -11,6 +11,7 @@ from hub.investments.errors import (
     OfferingClosed,
     OfferingInvalid,
     OfferingNotFound,
+    OwnBusinessInvestment,
     WrongCurrency,
 )
 from hub.investments.events import (
@@ -53,6 +54,7 @@ __all__ = [
     "OfferingFunded",
     "OfferingInvalid",
     "OfferingNotFound",
+    "OwnBusinessInvestment",
     "Settled",
     "WrongCurrency",
     "businesses_of",

@@ -8,6 +8,7 @@ __all__ = [
     "OfferingClosed",
     "OfferingInvalid",
     "OfferingNotFound",
+    "OwnBusinessInvestment",
     "WrongCurrency",
 ]
 
@@ -40,6 +41,12 @@ class BelowMinimum(Refused):
     """An investment in this offering must be at least ``minimum`` minor units."""
 
     kind = "below_minimum"
+
+
+class OwnBusinessInvestment(Refused):
+    """Who answers for a business may not invest in it: it would only look like demand."""
+
+    kind = "own_business_investment"
 
 
 class OfferingClosed(Refused):

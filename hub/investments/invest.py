@@ -20,10 +20,16 @@ from hub.idempotency import Answer, KeyInFlight, Scope
 from hub.identity import Person
 from hub.ids import AccountId, OfferingId, PersonId
 from hub.investments import queries
-from hub.investments.batch import Batch, Done, Order, outcomes
-from hub.investments.errors import BelowMinimum, OfferingNotFound, WrongCurrency
+from hub.investments.batch import Done, Order, arguments, outcomes
+from hub.investments.errors import (
+    BelowMinimum,
+    OfferingNotFound,
+    OwnBusinessInvestment,
+    WrongCurrency,
+)
 from hub.investments.model import Terms, investor_wallet
 from hub.investments.settle import release_funded
+from hub.investments.texts import Texts, texts
 from hub.ledger import Batcher, Guard, open_account
 from hub.money import Money
 from hub.redis_client import RedisClient
@@ -75,7 +81,7 @@ class Investing:
         self._clock = clock
         self._rules = rules
         self._batcher: Batcher[Order, Done] = Batcher(database, self._run)
-        self._terms: dict[OfferingId, Terms] = {}
+        self._terms: dict[OfferingId, tuple[Terms, Texts]] = {}  # they never change
         self._wallets: dict[tuple[PersonId, str], AccountId] = {}
         self._under_way: set[Scope] = set()
         self._poke_wanted = False
@@ -88,14 +94,15 @@ class Investing:
         ``KeyReused``, which are not stored under the key.
         """
         scope, amount = request.scope.check(), request.amount.check_positive()
-        terms = await self._terms_of(request.offering_id)
+        known = self._terms.get(request.offering_id)
+        terms, prepared = known or await self._learn(request.offering_id)
         if amount.currency != terms.currency:
             raise WrongCurrency("This offering takes another currency.", currency=terms.currency)
         if scope in self._under_way:
             raise KeyInFlight("The first request with this Idempotency-Key is still running.")
         self._under_way.add(scope)
         try:
-            done = await self._batcher.submit(self._order(request, terms))
+            done = await self._batcher.submit(self._order(request, terms, prepared))
         finally:
             self._under_way.discard(scope)
         if done.raised - amount.amount < terms.target <= done.raised:
@@ -108,33 +115,38 @@ class Investing:
         if self._poking is not None:
             await self._poking
 
-    def _order(self, request: InvestRequest, terms: Terms) -> Order:
-        guards: tuple[Guard, ...] = ()
+    def _order(self, request: InvestRequest, terms: Terms, prepared: Texts) -> Order:
+        investor, amount = request.investor, request.amount
+        guards: list[Guard] = []
         refusal = None
         try:
-            if request.amount.amount < terms.minimum:
+            if investor.id == terms.owner_id:
+                raise OwnBusinessInvestment("You cannot invest in your own business.")
+            if amount.amount < terms.minimum:
                 least = Money(terms.minimum, terms.currency)
                 raise BelowMinimum(
                     f"The least for this offering is {least.format()}.", minimum=least
                 )
-            guards = tuple(self._rules(request.investor, terms, request.amount, self._clock))
+            guards = self._rules(investor, terms, amount, self._clock)
         except Refused as no:
             refusal = no
         return Order(
-            request.investor, terms, request.amount, request.scope, request.hashed, guards, refusal
+            investor, terms, prepared, amount, request.scope, request.hashed, guards, refusal
         )
 
     async def _run(self, connection: Connection, orders: Sequence[Order]) -> list[Done | HubError]:
         await self._find_wallets(connection, orders)
-        batch = Batch(self._clock.now())
-        for order in orders:
-            batch.add(order, self._wallets[order.investor.id, order.amount.currency])
-        row = await connection.fetchrow(queries.INVEST_BATCH, *batch.arguments())
+        row = await connection.fetchrow(
+            queries.INVEST_BATCH, *arguments(self._clock.now(), orders, self._wallet_of)
+        )
         assert row is not None
         found = outcomes(row)
         if any(isinstance(outcome, Done) and outcome.raised for outcome in found):
             self._wake_relay()
         return found
+
+    def _wallet_of(self, order: Order) -> AccountId:
+        return self._wallets[order.investor.id, order.terms.currency]
 
     def _wake_relay(self) -> None:
         """Pokes the relay beside the answers, not before them; one poke at a time."""
@@ -148,18 +160,16 @@ class Investing:
             await poke(redis)
         self._poking = None
 
-    async def _terms_of(self, offering_id: OfferingId) -> Terms:
-        known = self._terms.get(offering_id)
-        if known is not None:
-            return known
+    async def _learn(self, offering_id: OfferingId) -> tuple[Terms, Texts]:
         async with self._database.connection() as connection:
             row = await connection.fetchrow(queries.TERMS, offering_id)
         if row is None:
             raise OfferingNotFound("There is no such offering.")
         if len(self._terms) >= _KEPT:
             self._terms.clear()
-        terms = self._terms[offering_id] = queries.to_terms(row)
-        return terms
+        terms = queries.to_terms(row)
+        known = self._terms[offering_id] = terms, texts(terms)
+        return known
 
     async def _find_wallets(self, connection: Connection, orders: Sequence[Order]) -> None:
         """Learns wallet accounts not met before; opens the wallet of whoever has none yet."""

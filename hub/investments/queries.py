@@ -92,7 +92,7 @@ SELECT owner, id FROM accounts
 WHERE owner = ANY ($1::text[]) AND purpose = 'wallet' AND currency = $2 AND stripe = 0
 """
 
-INVEST_BATCH = f"SELECT * FROM invest_batch({', '.join(f'${n}' for n in range(1, 45))})"
+INVEST_BATCH = f"SELECT * FROM invest_batch({', '.join(f'${n}' for n in range(1, 39))})"
 
 LOCK_OFFERING = "SELECT state, closes_at FROM offerings WHERE id = $1 FOR UPDATE"
 

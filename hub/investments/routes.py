@@ -15,7 +15,6 @@ from hub.idempotency import Scope, request_hash
 from hub.identity import Principal, get_person
 from hub.ids import AccountId, BusinessId, InvestmentId, OfferingId, PersonId, parse_id
 from hub.investments import queries
-from hub.investments.batch import Made
 from hub.investments.errors import BusinessNotFound
 from hub.investments.invest import Investing, InvestRequest
 from hub.investments.model import Backing, Business, Investment, Offering
@@ -27,6 +26,7 @@ from hub.investments.offerings import (
     investments_of,
     list_open_offerings,
 )
+from hub.investments.texts import Made
 from hub.money import Money
 from hub.problems import MEDIA_TYPE
 

@@ -28,8 +28,9 @@ from hub.ledger.model import (
     Posted,
     Posting,
     StatementLine,
+    posting_digest,
 )
-from hub.ledger.post import Columns, lock_accounts, post, post_many
+from hub.ledger.post import Guards, lock_accounts, post, post_many
 from hub.ledger.verify import LedgerReport, verify_ledger
 
 __all__ = [
@@ -37,10 +38,10 @@ __all__ = [
     "AccountRef",
     "Balance",
     "Batcher",
-    "Columns",
     "DuplicateReference",
     "Guard",
     "GuardRefused",
+    "Guards",
     "Hold",
     "HoldClosed",
     "InsufficientFunds",
@@ -61,6 +62,7 @@ __all__ = [
     "place_hold",
     "post",
     "post_many",
+    "posting_digest",
     "release_hold",
     "statement",
     "verify_ledger",

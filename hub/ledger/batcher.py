@@ -1,8 +1,10 @@
 """The batcher: what many callers ask at the same moment, done by one round trip and one commit.
 
 Every caller gets its own outcome. Two batches are in flight, so that the database works on one
-while the next is put together. When a batch fails for a reason nobody foresaw it is split in half,
-down to the one item that is at fault, and only that caller sees the error.
+while the next is put together; where many wait and another batch is free, each takes its share,
+or all callers would move in step and one batch would always wait for the other's work. When a
+batch fails for a reason nobody foresaw it is split in half, down to the one item that is at fault,
+and only that caller sees the error.
 
 ``run`` gets a connection outside any transaction and must do its work in one statement or one
 transaction of its own; after an exception nothing of it may stand.
@@ -25,6 +27,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _ATTEMPTS = 5
+_WORTH_SHARING = 32  # fewer are done sooner by one commit than by two
 _RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
@@ -48,7 +51,8 @@ class Batcher(Generic[Item, Outcome]):
         self._in_flight = in_flight
         self._linger = timedelta(milliseconds=linger_ms)
         self._waiting: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
-        self._running = 0
+        self._running = 0  # batches that hold a connection, or wait for one
+        self._busy = 0  # those of them that work
         self._idle: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -85,7 +89,12 @@ class Batcher(Generic[Item, Outcome]):
                 try:
                     while self._waiting or await self._more():
                         if self._waiting:
-                            await self._settle(connection, self._take())
+                            batch = self._take()
+                            self._busy += 1
+                            try:
+                                await self._settle(connection, batch)
+                            finally:
+                                self._busy -= 1
                 finally:
                     self._running -= 1
                     lowered = True
@@ -107,7 +116,11 @@ class Batcher(Generic[Item, Outcome]):
         return woken.done() and not woken.cancelled()
 
     def _take(self) -> list[tuple[Item, "asyncio.Future[Outcome]"]]:
-        size = min(self._limit, len(self._waiting))
+        """All that wait, up to the limit; a share of them if other batches are free to help."""
+        waiting, free = len(self._waiting), self._in_flight - self._busy
+        if waiting >= _WORTH_SHARING:
+            waiting = -(-waiting // max(1, free))
+        size = min(self._limit, waiting)
         return [self._waiting.popleft() for _ in range(size)]
 
     def _drain(self) -> list[tuple[Item, "asyncio.Future[Outcome]"]]:

@@ -29,6 +29,7 @@ __all__ = [
     "Posted",
     "Posting",
     "StatementLine",
+    "posting_digest",
 ]
 
 STRIPES = 8
@@ -119,7 +120,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
 
     def digest(self, recorded_at: datetime) -> bytes:
         """SHA-256 of the canonical form; the audit chain holds it as evidence."""
-        return digest(
+        return posting_digest(
             self.id,
             self.reference,
             self.effective_at,
@@ -129,8 +130,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def digest(
-    posting_id: PostingId,
+def posting_digest(
+    posting_id: PostingId | str,
     reference: str,
     effective_at: datetime,
     recorded_at: datetime,

@@ -4,7 +4,6 @@ The function locks accounts in id order, then guard counters in key order. A ref
 leaves no trace and uses up nothing that the next one could use.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -23,7 +22,7 @@ from hub.ledger.errors import (
 )
 from hub.ledger.model import Guard, Leg, Posted, Posting
 
-__all__ = ["Columns", "Refusal", "lock_accounts", "post", "post_many"]
+__all__ = ["Columns", "Guards", "Refusal", "lock_accounts", "post", "post_many"]
 
 Refusal = InsufficientFunds | GuardRefused | DuplicateReference
 
@@ -116,32 +115,26 @@ class Columns:
         self.digests: list[bytes] = []
         self._effective: list[datetime] = []
         self._metadata: list[str] = []
-        self._legs: list[tuple[int, Leg]] = []
-        self._guards: list[tuple[int, Guard]] = []
+        self._legs: list[Leg] = []
+        self._legs_until: list[int] = []
+        self._guards = Guards()
 
     def add(self, posting: Posting) -> None:
         self.ids.append(posting.id)
-        n = len(self.ids)
         self.references.append(posting.reference)
         self.digests.append(posting.digest(self.recorded_at))
         self._effective.append(posting.effective_at)
         self._metadata.append(
             msgspec.json.encode(posting.metadata).decode() if posting.metadata else "{}"
         )
-        for leg in posting.legs:
-            self._legs.append((n, leg))
-        for guard in posting.guards:
-            self._guards.append((n, guard))
+        self._legs.extend(posting.legs)
+        self._legs_until.append(len(self._legs))
+        self._guards.add(posting.guards)
 
     def arguments(self) -> list[object]:
-        """The arguments of ``ledger_post`` up to the guards' ceilings, in order."""
-        names = sorted({(leg.account_id, leg.currency) for _, leg in self._legs})
+        """The arguments of ``ledger_post`` up to the limits' ceilings, in order."""
+        names = sorted({(leg.account_id, leg.currency) for leg in self._legs})
         accounts = {name: n for n, name in enumerate(names, 1)}
-        totals: dict[tuple[str, str], int] = defaultdict(int)
-        for _, guard in self._guards:
-            totals[guard.key, guard.window] += guard.delta
-        keys = sorted(totals)
-        counters = {key: n for n, key in enumerate(keys, 1)}
         return [
             self.recorded_at,
             self.ids,
@@ -151,14 +144,52 @@ class Columns:
             self.digests,
             [account for account, _ in names],
             [currency for _, currency in names],
-            [n for n, _ in self._legs],
-            [accounts[leg.account_id, leg.currency] for _, leg in self._legs],
-            [leg.amount for _, leg in self._legs],
+            self._legs_until,
+            [accounts[leg.account_id, leg.currency] for leg in self._legs],
+            [leg.amount for leg in self._legs],
+            *self._guards.arguments(),
+        ]
+
+
+class Guards:
+    """The guards of postings, added in posting order, as the arrays that ``ledger_post`` takes."""
+
+    def __init__(self) -> None:
+        self._totals: dict[tuple[str, str], int] = {}
+        self._until: list[int] = []
+        self._counters: list[tuple[str, str]] = []
+        self._deltas: list[int] = []
+        self._limits: dict[tuple[str, int], int] = {}
+        self._numbers: list[int] = []
+
+    def add(self, guards: Iterable[Guard]) -> None:
+        """The guards of the next posting."""
+        totals, limits = self._totals, self._limits
+        for guard in guards:
+            counter, delta = (guard.key, guard.window), guard.delta
+            totals[counter] = totals.get(counter, 0) + delta
+            self._counters.append(counter)
+            self._deltas.append(delta)
+            limit = (guard.rule, guard.ceiling)
+            self._numbers.append(limits.setdefault(limit, len(limits) + 1))
+        self._until.append(len(self._deltas))
+
+    @property
+    def limits(self) -> list[tuple[str, int]]:
+        """Rule and ceiling of each limit met, by its number from 1."""
+        return list(self._limits)
+
+    def arguments(self) -> list[object]:
+        """The arguments of ``ledger_post`` from the counters' keys to the limits' ceilings."""
+        keys = sorted(self._totals)  # the order in which everybody locks them
+        counters = {key: n for n, key in enumerate(keys, 1)}
+        return [
             [key for key, _ in keys],
             [window for _, window in keys],
-            [totals[key] for key in keys],
-            [n for n, _ in self._guards],
-            [counters[guard.key, guard.window] for _, guard in self._guards],
-            [guard.delta for _, guard in self._guards],
-            [guard.ceiling for _, guard in self._guards],
+            [self._totals[key] for key in keys],
+            self._until,
+            [counters[counter] for counter in self._counters],
+            self._deltas,
+            self._numbers,
+            [ceiling for _, ceiling in self._limits],
         ]

@@ -43,7 +43,7 @@ SELECT * FROM ledger_post(
     $1::timestamptz, $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::bytea[],
     $7::uuid[], $8::text[], $9::integer[], $10::integer[], $11::bigint[],
     $12::text[], $13::text[], $14::bigint[], $15::integer[], $16::integer[], $17::bigint[],
-    $18::bigint[], $19::integer[])
+    $18::integer[], $19::bigint[], $20::integer[])
 """
 
 POSTINGS_BY_REFERENCE = "SELECT reference, id FROM postings WHERE reference = ANY ($1::text[])"

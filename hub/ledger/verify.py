@@ -12,7 +12,7 @@ import msgspec
 
 from hub.database import Connection, Database
 from hub.ledger import queries
-from hub.ledger.model import digest
+from hub.ledger.model import posting_digest
 
 __all__ = ["LedgerReport", "verify_ledger"]
 
@@ -86,7 +86,7 @@ def _fault(row: asyncpg.Record) -> str | None:
     for currency, total in sums.items():
         if total:
             return f"its entries in {currency} sum to {total}, not to zero"
-    found = digest(
+    found = posting_digest(
         row["id"], row["reference"], row["effective_at"], row["recorded_at"], row["metadata"], legs
     )
     return None if found == row["digest"] else "it was changed after it was posted"

@@ -102,9 +102,10 @@ CREATE FUNCTION ledger_lock(p_accounts uuid[]) RETURNS integer LANGUAGE sql AS $
     FROM (SELECT FROM accounts WHERE id = ANY (p_accounts) ORDER BY id FOR UPDATE) AS locked;
 $$;
 
--- Posts a batch. Arrays with one element per posting (p_id to p_digest), per account (sorted by id,
--- distinct), per leg and per guard (both in posting order, naming their posting, account or counter
--- by number from 1), per counter (sorted, distinct; p_counter_total is the sum of its deltas).
+-- Posts a batch. Arrays with one element per posting (p_id to p_digest, and p_leg_until and
+-- p_guard_until: the number of its last leg and guard), per account (sorted by id, distinct), per
+-- leg and per guard (both in posting order, naming their account, counter or limit by number from
+-- 1), per counter (sorted, distinct; p_counter_total is the sum of its deltas), per limit.
 -- References must differ within one call.
 --
 -- p_outcome goes in as 0, or as another number for a posting the caller has decided already, and
@@ -113,36 +114,38 @@ $$;
 -- A refused posting uses up nothing that the next one could use.
 --
 -- Plans are made once per session and must not depend on how small a table was at that moment:
--- look-ups are LATERAL with LIMIT 1, so by index, and rows that are locked are found again by ctid.
+-- look-ups are LATERAL with LIMIT 1, so by index, and rows are changed by the ctid found there.
+-- Statements are few and large, because a statement's start costs as much as a row.
 CREATE FUNCTION ledger_post(
     p_recorded_at timestamptz,
     p_id uuid[], p_reference text[], p_effective_at timestamptz[], p_metadata text[],
     p_digest bytea[],
     p_account uuid[], p_account_currency text[],
-    p_leg_posting integer[], p_leg_account integer[], p_leg_amount bigint[],
+    p_leg_until integer[], p_leg_account integer[], p_leg_amount bigint[],
     p_counter_key text[], p_counter_window text[], p_counter_total bigint[],
-    p_guard_posting integer[], p_guard_counter integer[], p_guard_delta bigint[],
-    p_guard_ceiling bigint[],
+    p_guard_until integer[], p_guard_counter integer[], p_guard_delta bigint[],
+    p_guard_limit integer[], p_ceiling bigint[],
     INOUT p_outcome integer[],
     OUT o_at integer[], OUT o_figure bigint[], OUT o_leg_balance bigint[]
 ) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     v_count    integer := cardinality(p_id);
+    v_counters integer := cardinality(p_counter_key);
     v_row      tid[];
     v_currency text[];
     v_posted   bigint[];
     v_held     bigint[];
     v_floor    bigint[];
     v_counter  tid[];
+    v_found    integer[];
     v_used     bigint[];
-    v_unused   bigint[] := p_counter_total;
     v_accepted integer := 0;
     v_written  integer;
-    v_refused  boolean := false;
     v_known    integer;
-    v_first_leg integer; v_leg integer := 1;
-    v_first_guard integer; v_guard integer := 1;
+    v_first_leg integer; v_leg integer := 0;
+    v_first_guard integer; v_guard integer := 0;
     v_n integer;
+    v_amount bigint;
 BEGIN
     SELECT array_agg(l.ctid), array_agg(l.currency), array_agg(l.posted), array_agg(l.held),
            array_agg(l.floor)
@@ -169,117 +172,129 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- Adds everything asked, which finds, makes and locks each counter in one go; what is refused
-    -- below is taken off again. Nobody else sees a counter in between.
-    IF cardinality(p_counter_key) > 0 THEN
+    -- Adds everything asked, which locks each counter and reads it in one go; what is refused
+    -- below is taken off again. Nobody else sees a counter in between. A counter that is new, or
+    -- that somebody changed between look and change, is not among the rows updated.
+    IF v_counters > 0 THEN
         WITH counted AS (
-            INSERT INTO guard_counters AS c (key, "window", used)
-            SELECT w.key, w."window", w.total
-            FROM unnest(p_counter_key, p_counter_window, p_counter_total)
-                 WITH ORDINALITY AS w (key, "window", total, n) ORDER BY w.n
-            ON CONFLICT (key, "window") DO UPDATE SET used = c.used + excluded.used
-            RETURNING c.ctid, c.key, c."window", c.used
+            UPDATE guard_counters c SET used = c.used + w.total
+            FROM (
+                SELECT w.n, w.total, l.ctid
+                FROM unnest(p_counter_key, p_counter_window, p_counter_total)
+                     WITH ORDINALITY AS w (key, "window", total, n),
+                     LATERAL (SELECT g.ctid FROM guard_counters g
+                              WHERE g.key = w.key AND g."window" = w."window" LIMIT 1) AS l
+            ) AS w
+            WHERE c.ctid = w.ctid RETURNING w.n, c.ctid, c.used - w.total AS used
         )
-        SELECT array_agg(c.ctid), array_agg(c.used) INTO v_counter, v_used
-        FROM (SELECT * FROM counted ORDER BY key, "window") AS c;
-        FOR v_n IN 1 .. cardinality(v_used) LOOP
-            v_used[v_n] := v_used[v_n] - p_counter_total[v_n];
-        END LOOP;
+        SELECT array_agg(c.n), array_agg(c.ctid), array_agg(c.used)
+        INTO v_found, v_counter, v_used FROM (SELECT * FROM counted ORDER BY n) AS c;
+        IF coalesce(cardinality(v_found), 0) < v_counters THEN
+            WITH counted AS (
+                INSERT INTO guard_counters AS c (key, "window", used)
+                SELECT w.key, w."window", w.total
+                FROM unnest(p_counter_key, p_counter_window, p_counter_total)
+                     WITH ORDINALITY AS w (key, "window", total, n)
+                WHERE w.n <> ALL (coalesce(v_found, '{}')) ORDER BY w.n
+                ON CONFLICT (key, "window") DO UPDATE SET used = c.used + excluded.used
+                RETURNING c.ctid, c.key, c."window", c.used
+            )
+            SELECT array_agg(c.ctid), array_agg(c.used) INTO v_counter, v_used
+            FROM (
+                SELECT w.n, c.ctid, c.used - w.total AS used
+                FROM counted c JOIN unnest(p_counter_key, p_counter_window, p_counter_total)
+                     WITH ORDINALITY AS w (key, "window", total, n) USING (key, "window")
+                UNION ALL
+                SELECT * FROM unnest(v_found, v_counter, v_used)
+                ORDER BY 1
+            ) AS c;
+        END IF;
     END IF;
 
     FOR v_posting IN 1 .. v_count LOOP
-        v_first_leg := v_leg;
-        v_first_guard := v_guard;
-        IF p_outcome[v_posting] = 0 THEN
-            WHILE p_leg_posting[v_leg] = v_posting LOOP
-                v_n := p_leg_account[v_leg];
-                v_posted[v_n] := v_posted[v_n] + p_leg_amount[v_leg];
-                v_leg := v_leg + 1;
-            END LOOP;
-            FOR v_l IN v_first_leg .. v_leg - 1 LOOP
+        v_first_leg := v_leg + 1;
+        v_first_guard := v_guard + 1;
+        v_leg := p_leg_until[v_posting];
+        v_guard := p_guard_until[v_posting];
+        CONTINUE WHEN p_outcome[v_posting] <> 0;
+        FOR v_l IN v_first_leg .. v_leg LOOP
+            v_n := p_leg_account[v_l];
+            v_amount := v_posted[v_n] + p_leg_amount[v_l];
+            v_posted[v_n] := v_amount;
+            o_leg_balance[v_l] := v_amount;
+        END LOOP;
+        FOR v_l IN v_first_leg .. v_leg LOOP
+            IF p_leg_amount[v_l] < 0 THEN
                 v_n := p_leg_account[v_l];
-                o_leg_balance[v_l] := v_posted[v_n];
-                IF v_posted[v_n] - v_held[v_n] < v_floor[v_n] AND p_leg_amount[v_l] < 0 THEN
+                IF v_posted[v_n] - v_held[v_n] < v_floor[v_n] THEN
                     p_outcome[v_posting] := 1;
                     o_at[v_posting] := v_l;
                     EXIT;
                 END IF;
-            END LOOP;
-            IF p_outcome[v_posting] = 0 THEN
-                WHILE p_guard_posting[v_guard] = v_posting LOOP
-                    v_n := p_guard_counter[v_guard];
-                    v_used[v_n] := v_used[v_n] + p_guard_delta[v_guard];
-                    IF v_used[v_n] > p_guard_ceiling[v_guard] AND p_guard_delta[v_guard] > 0 THEN
-                        p_outcome[v_posting] := 2;
-                        o_at[v_posting] := v_guard;
-                        o_figure[v_posting] := v_used[v_n] - p_guard_delta[v_guard];
-                        FOR v_g IN v_first_guard .. v_guard LOOP
-                            v_n := p_guard_counter[v_g];
-                            v_used[v_n] := v_used[v_n] - p_guard_delta[v_g];
-                        END LOOP;
-                        EXIT;
-                    END IF;
-                    v_guard := v_guard + 1;
-                END LOOP;
             END IF;
-            IF p_outcome[v_posting] = 0 THEN
-                v_accepted := v_accepted + 1;
-                FOR v_g IN v_first_guard .. v_guard - 1 LOOP
-                    v_n := p_guard_counter[v_g];
-                    v_unused[v_n] := v_unused[v_n] - p_guard_delta[v_g];
-                END LOOP;
-            ELSE
-                v_refused := true;
-                FOR v_l IN v_first_leg .. v_leg - 1 LOOP
-                    v_n := p_leg_account[v_l];
-                    v_posted[v_n] := v_posted[v_n] - p_leg_amount[v_l];
-                END LOOP;
-                IF p_outcome[v_posting] = 1 THEN
-                    v_n := p_leg_account[o_at[v_posting]];
-                    o_figure[v_posting] := v_posted[v_n] - v_held[v_n];
+        END LOOP;
+        IF p_outcome[v_posting] = 0 THEN
+            FOR v_g IN v_first_guard .. v_guard LOOP
+                v_n := p_guard_counter[v_g];
+                v_amount := v_used[v_n] + p_guard_delta[v_g];
+                IF v_amount > p_ceiling[p_guard_limit[v_g]] AND p_guard_delta[v_g] > 0 THEN
+                    p_outcome[v_posting] := 2;
+                    o_at[v_posting] := v_g;
+                    o_figure[v_posting] := v_used[v_n];
+                    FOR v_back IN v_first_guard .. v_g - 1 LOOP
+                        v_n := p_guard_counter[v_back];
+                        v_used[v_n] := v_used[v_n] - p_guard_delta[v_back];
+                    END LOOP;
+                    EXIT;
                 END IF;
-            END IF;
-        ELSE
-            v_refused := true;
+                v_used[v_n] := v_amount;
+            END LOOP;
         END IF;
-        WHILE p_leg_posting[v_leg] = v_posting LOOP
-            v_leg := v_leg + 1;
-        END LOOP;
-        WHILE p_guard_posting[v_guard] = v_posting LOOP
-            v_guard := v_guard + 1;
-        END LOOP;
+        IF p_outcome[v_posting] = 0 THEN
+            v_accepted := v_accepted + 1;
+        ELSE
+            FOR v_l IN v_first_leg .. v_leg LOOP
+                v_n := p_leg_account[v_l];
+                v_posted[v_n] := v_posted[v_n] - p_leg_amount[v_l];
+            END LOOP;
+            IF p_outcome[v_posting] = 1 THEN
+                v_n := p_leg_account[o_at[v_posting]];
+                o_figure[v_posting] := v_posted[v_n] - v_held[v_n];
+            END IF;
+        END IF;
     END LOOP;
 
-    IF v_refused AND cardinality(p_counter_key) > 0 THEN
-        UPDATE guard_counters c SET used = c.used - w.unused
-        FROM unnest(v_counter, v_unused) AS w (ctid, unused)
-        WHERE c.ctid = w.ctid AND w.unused <> 0;
+    IF v_accepted < v_count AND v_counters > 0 THEN
+        UPDATE guard_counters c SET used = w.used
+        FROM unnest(v_counter, v_used) AS w (ctid, used)
+        WHERE c.ctid = w.ctid AND c.used <> w.used;
     END IF;
     IF v_accepted = 0 THEN
         RETURN;
     END IF;
 
-    INSERT INTO postings (id, reference, effective_at, recorded_at, metadata, digest)
-    SELECT w.id, w.reference, w.effective_at, p_recorded_at, w.metadata::jsonb, w.digest
-    FROM unnest(p_id, p_reference, p_effective_at, p_metadata, p_digest, p_outcome)
-         AS w (id, reference, effective_at, metadata, digest, outcome)
-    WHERE w.outcome = 0
-    ON CONFLICT (reference) DO NOTHING;
-    GET DIAGNOSTICS v_written = ROW_COUNT;
+    WITH posted AS (
+        INSERT INTO postings (id, reference, effective_at, recorded_at, metadata, digest)
+        SELECT w.id, w.reference, w.effective_at, p_recorded_at, w.metadata::jsonb, w.digest
+        FROM unnest(p_id, p_reference, p_effective_at, p_metadata, p_digest, p_outcome)
+             AS w (id, reference, effective_at, metadata, digest, outcome)
+        WHERE w.outcome = 0
+        ON CONFLICT (reference) DO NOTHING RETURNING id
+    ), entered AS (
+        INSERT INTO entries (posting_id, account_id, currency, amount, balance)
+        SELECT p.id, p_account[p_leg_account[l.n]], p_account_currency[p_leg_account[l.n]],
+               p_leg_amount[l.n], o_leg_balance[l.n]
+        FROM unnest(p_id, p_outcome, p_leg_until) WITH ORDINALITY AS p (id, outcome, until, n),
+             generate_series(coalesce(p_leg_until[p.n - 1], 0) + 1, p.until) AS l (n)
+        WHERE p.outcome = 0 AND (SELECT count(*) FROM posted) = v_accepted
+    ), moved AS (
+        UPDATE accounts a SET posted = w.posted
+        FROM unnest(v_row, v_posted) AS w (ctid, posted)
+        WHERE a.ctid = w.ctid AND a.posted <> w.posted
+    )
+    SELECT count(*) INTO v_written FROM posted;
     IF v_written <> v_accepted THEN
         RAISE EXCEPTION 'a reference was posted at the same moment'
             USING ERRCODE = 'serialization_failure';  -- tried again, it is known
     END IF;
-
-    INSERT INTO entries (posting_id, account_id, currency, amount, balance)
-    SELECT p_id[l.posting], p_account[l.account], p_account_currency[l.account], l.amount,
-           l.balance
-    FROM unnest(p_leg_posting, p_leg_account, p_leg_amount, o_leg_balance)
-         WITH ORDINALITY AS l (posting, account, amount, balance, n)
-    WHERE p_outcome[l.posting] = 0
-    ORDER BY l.n;
-
-    UPDATE accounts a SET posted = w.posted
-    FROM unnest(v_row, v_posted) AS w (ctid, posted)
-    WHERE a.ctid = w.ctid AND a.posted <> w.posted;
 END $$;

@@ -52,55 +52,56 @@ CREATE TRIGGER investments_never_deleted BEFORE DELETE OR TRUNCATE ON investment
 
 -- A batch of investments: keys, rules, postings, investments, answers and outbox in one statement,
 -- so in one transaction. Arrays have one element per investment unless said otherwise; item n is
--- posting n of ledger_post, its first leg debits the wallet and its second credits the escrow.
+-- posting n of ledger_post, its first leg debits the wallet and its second credits the escrow, and
+-- p_offer is its offering's number in p_offering.
 --
 -- Text that ends in a figure known only here comes as its head: the figure and the currency are
--- put behind it. p_tail holds the ends of refusals that begin with a figure; p_funds_tail (per
--- item) and p_guard_tail (per guard) are numbers into it. p_refused is the answer of an item that
--- was refused before it came here. p_closed is the answer where the offering takes no more money.
+-- put behind it. p_funds_tail (with XXX for the currency) and p_limit_tail (per limit) are the ends
+-- of refusals that begin with a figure. p_refused is the answer of an item that was refused before
+-- it came here. p_closed is the answer where the offering takes no more money.
 --
--- Each item has two events, one after the other: the first ends in what is in escrow, the second in
--- what is in the wallet; p_kind names the two. An event goes to a place: the outbox rows numbered
--- from p_place_row[place] to before p_place_row[place + 1].
+-- Each item has two events, one after the other, of the kinds p_kind: the first goes to the rows
+-- of its offering, numbered from p_offer_row[offer] to before p_offer_row[offer + 1], and ends in
+-- what is in escrow; the second goes to the investor's stream and ends in what is in the wallet.
 --
 -- o_status: 201 or 422 with the answer in o_body (new or stored under the key), 1 the key is in
 -- flight, 2 the key was used with another body. o_raised: what is in escrow after a new one.
 CREATE FUNCTION invest_batch(
     p_recorded_at timestamptz,
-    p_id uuid[], p_reference text[], p_effective_at timestamptz[], p_metadata text[],
-    p_digest bytea[],
-    p_account uuid[], p_account_currency text[],
-    p_leg_posting integer[], p_leg_account integer[], p_leg_amount bigint[],
+    p_id uuid[], p_digest bytea[],
+    p_account uuid[], p_account_currency text[], p_leg_account integer[], p_leg_amount bigint[],
     p_counter_key text[], p_counter_window text[], p_counter_total bigint[],
-    p_guard_posting integer[], p_guard_counter integer[], p_guard_delta bigint[],
-    p_guard_ceiling bigint[],
+    p_guard_until integer[], p_guard_counter integer[], p_guard_delta bigint[],
+    p_guard_limit integer[], p_ceiling bigint[],
     p_principal text[], p_route text[], p_key text[], p_lock bigint[], p_hash bytea[],
-    p_investment uuid[], p_investor uuid[], p_offering uuid[], p_amount bigint[],
-    p_currency text[], p_answer text[], p_refused text[], p_actor text[],
-    p_closed text, p_tail text[], p_funds_tail integer[], p_guard_tail integer[],
-    p_kind text[], p_event uuid[], p_data text[], p_place integer[],
-    p_place_row integer[],
+    p_investor uuid[], p_shard smallint[], p_stream text[], p_offer integer[],
+    p_answer text[], p_refused text[], p_event uuid[], p_data text[],
+    p_offering uuid[], p_offer_row integer[],
     p_row_shard smallint[], p_row_lead boolean[], p_row_streams text[], p_row_recipients text[],
+    p_kind text[], p_closed text, p_funds_tail text, p_limit_tail text[],
     OUT o_status integer[], OUT o_body text[], OUT o_raised bigint[]
 ) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
-    v_count   integer := cardinality(p_id);
-    v_free    boolean[];
-    v_closed  uuid[];
-    v_outcome integer[] := array_fill(0, ARRAY[v_count]);
-    v_new     boolean[] := array_fill(true, ARRAY[v_count]);
-    v_at      integer[];
-    v_figure  bigint[];
-    v_balance bigint[];
-    v_row     record;
+    v_count     integer := cardinality(p_id);
+    v_reference text[];
+    v_free      boolean[];
+    v_closed    uuid[];
+    v_outcome   integer[] := array_fill(0, ARRAY[v_count]);
+    v_new       boolean[] := array_fill(true, ARRAY[v_count]);
+    v_at        integer[];
+    v_figure    bigint[];
+    v_balance   bigint[];
+    v_currency  text;
+    v_row       record;
 BEGIN
     o_status := array_fill(0, ARRAY[v_count]);
     o_body := array_fill(NULL::text, ARRAY[v_count]);
     o_raised := array_fill(0::bigint, ARRAY[v_count]);
 
     -- Keys. The lock first, the look afterwards: whoever held it before has committed.
-    SELECT array_agg(pg_try_advisory_xact_lock(l.lock) ORDER BY l.n) INTO v_free
-    FROM unnest(p_lock) WITH ORDINALITY AS l (lock, n);
+    SELECT array_agg(pg_try_advisory_xact_lock(w.lock) ORDER BY w.n),
+           array_agg('investment:' || w.id ORDER BY w.n)
+    INTO v_free, v_reference FROM unnest(p_lock, p_id) WITH ORDINALITY AS w (lock, id, n);
     FOR v_row IN
         SELECT w.n::integer AS n, k.request_hash = w.hash AS same, k.status,
                convert_from(k.body, 'UTF8') AS body
@@ -123,15 +124,16 @@ BEGIN
     WHERE o.id = ANY (p_offering) AND (o.state <> 'open' OR o.closes_at <= p_recorded_at);
 
     FOR v_n IN 1 .. v_count LOOP
-        IF v_new[v_n] AND NOT v_free[v_n] THEN
+        CONTINUE WHEN v_outcome[v_n] <> 0;
+        IF NOT v_free[v_n] THEN
             v_new[v_n] := false;
             v_outcome[v_n] := 9;
             o_status[v_n] := 1;
-        ELSIF v_outcome[v_n] = 0 AND p_refused[v_n] IS NOT NULL THEN
+        ELSIF p_refused[v_n] IS NOT NULL THEN
             v_outcome[v_n] := 4;
             o_body[v_n] := p_refused[v_n];
-        ELSIF v_outcome[v_n] = 0 AND p_offering[v_n] = ANY (v_closed) THEN
-            v_outcome[v_n] := 5;
+        ELSIF v_closed <> '{}' AND p_offering[p_offer[v_n]] = ANY (v_closed) THEN
+            v_outcome[v_n] := 4;
             o_body[v_n] := p_closed;
         END IF;
     END LOOP;
@@ -139,50 +141,64 @@ BEGIN
     SELECT l.p_outcome, l.o_at, l.o_figure, l.o_leg_balance
     INTO v_outcome, v_at, v_figure, v_balance
     FROM ledger_post(
-        p_recorded_at, p_id, p_reference, p_effective_at, p_metadata, p_digest,
-        p_account, p_account_currency, p_leg_posting, p_leg_account, p_leg_amount,
+        p_recorded_at, p_id, v_reference, array_fill(p_recorded_at, ARRAY[v_count]),
+        array_fill('{}'::text, ARRAY[v_count]), p_digest, p_account, p_account_currency,
+        ARRAY(SELECT 2 * n FROM generate_series(1, v_count) AS n), p_leg_account, p_leg_amount,
         p_counter_key, p_counter_window, p_counter_total,
-        p_guard_posting, p_guard_counter, p_guard_delta, p_guard_ceiling, v_outcome) AS l;
+        p_guard_until, p_guard_counter, p_guard_delta, p_guard_limit, p_ceiling, v_outcome) AS l;
 
     FOR v_n IN 1 .. v_count LOOP
+        v_currency := p_account_currency[p_leg_account[2 * v_n]];
         IF v_outcome[v_n] = 0 THEN
             o_status[v_n] := 201;
             o_raised[v_n] := v_balance[2 * v_n];
             o_body[v_n] := p_answer[v_n] || v_balance[2 * v_n - 1]
-                || ',"currency":"' || p_currency[v_n] || '"}}';
+                || ',"currency":"' || v_currency || '"}}';
         ELSIF v_outcome[v_n] = 1 THEN
             o_status[v_n] := 422;
-            o_body[v_n] := '{"available":' || v_figure[v_n] || p_tail[p_funds_tail[v_n]];
+            o_body[v_n] := '{"available":' || v_figure[v_n]
+                || replace(p_funds_tail, '"XXX"', '"' || v_currency || '"');
         ELSIF v_outcome[v_n] = 2 THEN
             o_status[v_n] := 422;
-            o_body[v_n] := '{"used":' || v_figure[v_n] || p_tail[p_guard_tail[v_at[v_n]]];
-        ELSIF v_outcome[v_n] IN (4, 5) THEN
+            o_body[v_n] := '{"used":' || v_figure[v_n]
+                || p_limit_tail[p_guard_limit[v_at[v_n]]];
+        ELSIF v_outcome[v_n] = 4 THEN
             o_status[v_n] := 422;
         ELSIF v_outcome[v_n] = 3 THEN
             RAISE EXCEPTION 'an investment id was used twice' USING ERRCODE = 'unique_violation';
         END IF;
     END LOOP;
 
-    INSERT INTO investments
-        (id, offering_id, investor_id, amount, currency, posting_id, made_at)
-    SELECT w.id, w.offering, w.investor, w.amount, w.currency, w.posting, p_recorded_at
-    FROM unnest(p_investment, p_offering, p_investor, p_amount, p_currency, p_id, v_outcome)
-         AS w (id, offering, investor, amount, currency, posting, outcome)
-    WHERE w.outcome = 0;
-
-    INSERT INTO outbox (shard, lead, event_id, kind, data, streams, recipients, actor, evidence,
-                        recorded_at)
-    SELECT p_row_shard[r.n], p_row_lead[r.n], e.id, p_kind[2 - e.n % 2],
-           convert_to(e.data || v_balance[CASE e.n % 2 WHEN 1 THEN e.n + 1 ELSE e.n - 1 END]
-                      || ',"currency":"' || p_currency[(e.n + 1) / 2] || '"}}', 'UTF8'),
-           string_to_array(p_row_streams[r.n], ' '),
-           string_to_array(p_row_recipients[r.n], ' ')::uuid[], p_actor[(e.n + 1) / 2],
-           CASE WHEN p_row_lead[r.n] THEN p_digest[(e.n + 1) / 2] ELSE '' END, p_recorded_at
-    FROM unnest(p_event, p_data, p_place) WITH ORDINALITY AS e (id, data, place, n),
-         generate_series(p_place_row[e.place], p_place_row[e.place + 1] - 1) AS r (n)
-    WHERE v_outcome[(e.n + 1) / 2] = 0
-    ORDER BY e.n, r.n;
-
+    -- The outbox ids are drawn in the order of the items: nested loops keep it.
+    WITH made AS (
+        INSERT INTO investments
+            (id, offering_id, investor_id, amount, currency, posting_id, made_at)
+        SELECT w.id, p_offering[w.offer], w.investor, p_leg_amount[2 * w.n],
+               p_account_currency[p_leg_account[2 * w.n]], w.id, p_recorded_at
+        FROM unnest(p_id, p_offer, p_investor, v_outcome)
+             WITH ORDINALITY AS w (id, offer, investor, outcome, n)
+        WHERE w.outcome = 0
+    ), told AS (
+        INSERT INTO outbox (shard, lead, event_id, kind, data, streams, recipients, actor,
+                            evidence, recorded_at)
+        SELECT e.shard, e.lead, p_event[2 * w.n - 2 + e.k], p_kind[e.k],
+               convert_to(p_data[2 * w.n - 2 + e.k] || v_balance[2 * w.n + 1 - e.k]
+                          || ',"currency":"' || p_account_currency[p_leg_account[2 * w.n]]
+                          || '"}}', 'UTF8'),
+               e.streams, e.recipients, 'person:' || w.investor,
+               CASE WHEN e.lead THEN w.digest ELSE '' END, p_recorded_at
+        FROM unnest(v_outcome, p_offer, p_investor, p_digest)
+             WITH ORDINALITY AS w (outcome, offer, investor, digest, n),
+             LATERAL (
+                 SELECT 1 AS k, p_row_shard[r.n] AS shard, p_row_lead[r.n] AS lead,
+                        string_to_array(p_row_streams[r.n], ' ') AS streams,
+                        string_to_array(p_row_recipients[r.n], ' ')::uuid[] AS recipients
+                 FROM generate_series(p_offer_row[w.offer], p_offer_row[w.offer + 1] - 1) AS r (n)
+                 UNION ALL
+                 SELECT 2, p_shard[w.n], true, ARRAY[p_stream[w.n]], ARRAY[w.investor]
+             ) AS e
+        WHERE w.outcome = 0
+    )
     INSERT INTO idempotency_keys
         (principal, route, key, request_hash, status, body, recorded_at)
     SELECT w.principal, w.route, w.key, w.hash, w.status, convert_to(w.body, 'UTF8'), p_recorded_at

@@ -1,6 +1,7 @@
 """Ids, phone numbers, sealing and settings keep their word."""
 
 from datetime import UTC, datetime
+from uuid import RFC_4122
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from hub.clock import milliseconds
 from hub.errors import Invalid
-from hub.ids import new_id, parse_id
+from hub.ids import new_id, new_id_texts, parse_id
 from hub.phone import mask, parse_phone, region_of
 from hub.sealing import Keyring, SealBroken
 from hub.settings import Settings, SettingsFault
@@ -23,6 +24,14 @@ def test_ids_are_uuid_version_7_of_their_moment_and_ascend() -> None:
     assert len(set(ids)) == len(ids)
     assert {value.version for value in ids} == {7}
     assert ids[0].int >> 80 == milliseconds(NOW)
+
+
+def test_ids_made_by_the_batch_are_of_the_same_kind_and_order() -> None:
+    texts = new_id_texts(NOW, 10_000)
+    ids = [new_id(NOW), *map(parse_id, new_id_texts(NOW, 10_000)), new_id(NOW)]
+    assert ids == sorted(set(ids))
+    assert {(value.version, value.variant) for value in ids} == {(7, RFC_4122)}
+    assert [str(parse_id(text)) for text in texts] == texts
 
 
 @pytest.mark.parametrize("text", ["", "7", "not-an-id", "0" * 40])

@@ -61,6 +61,14 @@ async def test_callers_at_once_share_batches_and_each_gets_their_own() -> None:
     assert run.most_at_once == 2
 
 
+async def test_many_who_wait_are_shared_and_few_are_not() -> None:
+    run = Doubling()
+    batcher: Batcher[int, int] = Batcher(OneConnection(), run)  # type: ignore[arg-type]
+    await outcomes(batcher, range(100, 300))
+    await outcomes(batcher, range(100, 110))
+    assert run.sizes == [100, 100, 10]
+
+
 async def test_a_refusal_reaches_only_its_caller() -> None:
     batcher: Batcher[int, int] = Batcher(OneConnection(), Doubling())  # type: ignore[arg-type]
     first, refused, last = await outcomes(batcher, [1, 7, 2])
