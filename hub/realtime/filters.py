@@ -80,9 +80,12 @@ def _nodes(node: FilterNode, depth: int) -> int | None:
 
 
 def _comparison(node: FilterNode) -> bool:
-    if node.cmp in _ORDER:
-        return _decimal(node.val) is not None
-    return node.cmp in _TEXT or node.cmp in _AMONG or node.cmp in _PRESENT
+    """Whether a leaf has what its comparison needs, and nothing else."""
+    if node.cmp in _PRESENT:
+        return not (node.val or node.vals)
+    if node.cmp in _AMONG:
+        return bool(node.vals) and not node.val
+    return (node.cmp in _TEXT or node.cmp in _ORDER) and bool(node.val) and not node.vals
 
 
 def _decimal(text: str) -> Decimal | None:

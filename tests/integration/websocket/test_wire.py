@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from channels.websocket import DirectWebSocketProtocol
 from channels.websocket.slim import SlimProtocol
 from hub.clock import SystemClock
+from hub.realtime.protobuf import cut, delimited, schema
 
 CLOCK = SystemClock()
 
@@ -175,7 +176,7 @@ async def test_unsubscribing_and_subscribing_in_one_frame_works_in_order(
     assert push == {
         "push": {
             "channel": "offering:x",
-            "pub": {"data": {"event": "test.ticked", "n": 1}, "offset": 1},
+            "pub": {"data": {"event": "test.ticked", "n": 1}, "offset": 1, "time": 1},
         }
     }
     await socket.close()
@@ -226,14 +227,14 @@ async def test_a_command_in_the_handshakes_own_segment_is_answered(
     direct_hub: Any, person: UUID
 ) -> None:
     connect_command = json.dumps({"id": 1, "connect": {"token": str(person)}}).encode()
-    for cut in (None, 1, 5, len(connect_command)):
+    for size in (None, 1, 5, len(connect_command)):
         reader, writer = await asyncio.open_connection("127.0.0.1", direct_hub.port)
         frame = masked(1, connect_command)
-        writer.write(handshake(direct_hub.port) + frame[:cut])
+        writer.write(handshake(direct_hub.port) + frame[:size])
         await writer.drain()
-        if cut:
+        if size:
             await asyncio.sleep(0.02)
-            writer.write(frame[cut:])
+            writer.write(frame[size:])
         await reader.readuntil(b"\r\n\r\n")
         answer = await asyncio.wait_for(reader.read(4096), 5)
         assert b'{"id":1,"connect":{"client":' in answer
@@ -263,13 +264,63 @@ async def test_an_empty_list_of_subprotocols_is_no_offence(direct_hub: Any) -> N
     writer.close()
 
 
-async def test_the_json_subprotocol_is_chosen_and_protobuf_is_told_no(hub: Any) -> None:
-    async with connect(hub.url, proxy=None, subprotocols=["centrifuge-json"]) as socket:
-        assert socket.subprotocol == "centrifuge-json"
-    async with connect(hub.url, proxy=None, subprotocols=["centrifuge-protobuf"]) as socket:
+@pytest.mark.parametrize(
+    ("query", "offered", "chosen", "binary"),
+    [
+        ("", None, None, False),
+        ("", ["centrifuge-json"], "centrifuge-json", False),
+        ("", ["centrifuge-protobuf"], "centrifuge-protobuf", True),
+        ("", ["centrifuge-protobuf", "centrifuge-json"], "centrifuge-json", False),
+        ("", ["something-else"], None, False),
+        ("?format=protobuf", None, None, True),
+        ("?cf_protocol=protobuf", None, None, True),
+        ("?format=protobuf", ["centrifuge-protobuf"], "centrifuge-protobuf", True),
+        ("?format=json", None, None, False),
+    ],
+)
+async def test_the_encoding_is_what_the_client_asks_for(
+    hub: Any, person: UUID, query: str, offered: Any, chosen: str | None, binary: bool
+) -> None:
+    async with connect(hub.url + query, proxy=None, subprotocols=offered) as socket:
+        assert socket.subprotocol == chosen
+        if binary:
+            command = schema.Command(id=1, connect=schema.ConnectRequest(token=str(person)))
+            await socket.send(delimited(command.SerializeToString()))
+            (message,) = cut(bytes(await socket.recv(decode=False)))
+            assert schema.Reply.FromString(message).connect.client
+        else:
+            await socket.send(json.dumps({"id": 1, "connect": {"token": str(person)}}))
+            assert json.loads(await socket.recv())["connect"]["client"]
+
+
+@pytest.mark.parametrize(("query", "frame"), [("", b"{}"), ("?format=protobuf", "{}")])
+async def test_frames_of_the_other_kind_are_inappropriate(
+    hub: Any, query: str, frame: str | bytes
+) -> None:
+    async with connect(hub.url + query, proxy=None) as socket:
+        await socket.send(frame)
         assert await closing_code(socket) == (3506, "inappropriate protocol")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",  # no command
+        b"\x00",  # a pong that nobody asked for
+        b"\x05",  # longer than its frame
+        b"\xff\xff\xff\xff\xff\xff",  # a length without an end
+        b"\x02\x08\x01",  # a command that asks nothing
+        b"\x03\x22\x05\x0a",  # cut within
+        b"\x05\x22\x03\x0a\x01\xff",  # a token that is not UTF-8
+        b"\x06\x08\x01\x2a\x02\x0a\x00",  # subscribe before connect
+    ],
+)
+async def test_a_first_binary_frame_that_is_no_connect_ends_the_connection(
+    hub: Any, frame: bytes
+) -> None:
     async with connect(hub.url + "?format=protobuf", proxy=None) as socket:
-        assert (await closing_code(socket))[0] == 3506
+        await socket.send(frame)
+        assert await closing_code(socket) == (3501, "bad request")
 
 
 async def test_a_foreign_page_does_not_get_in(hub: Any) -> None:
