@@ -4,30 +4,36 @@
 PostgreSQL with the present schema, Redis, a relay that holds its leases, a worker that reported
 lately, and the sandbox where it is on. Once all of it was up, a relay or worker that goes missing
 is reported as ``degraded`` with status 200: this process can still serve, and taking every web
-node out of rotation would not bring the relay back.
+node out of rotation would not bring the relay back. The parts are asked at most once a second,
+however often somebody asks us: anybody may.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from hmac import compare_digest
+from typing import Any
 
 import asyncpg
 import httpx
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hub.database import DatabaseDown
+from hub.errors import NotFound
 from hub.migrations import pending
 from hub.redis_client import RedisClient, RedisError
 from hub.root import Hub
+from hub.settings import Settings
 
 __all__ = ["WORKER_HEARTBEAT", "Health", "check", "heartbeat", "routes"]
 
 WORKER_HEARTBEAT = b"hub:worker:heartbeat"
 HEARTBEAT_SECONDS = 3
 _TIMEOUT = 2.0
+_FRESH_SECONDS = 1.0
 _ESSENTIAL = {"database", "redis", "schema"}
 
 
@@ -106,7 +112,7 @@ def live() -> dict[str, str]:
 @get("/health/ready", opt={"public": True})
 async def ready(hub: NamedDependency[Hub], state: State) -> Response[Health]:
     """The whole is up (200), or what is not (503)."""
-    parts = await check(hub)
+    parts = await _checked(hub, state)
     down = {name for name, word in parts.items() if word != "up"}
     if not down:
         state.was_ready = True
@@ -116,9 +122,27 @@ async def ready(hub: NamedDependency[Hub], state: State) -> Response[Health]:
     return Response(health, status_code=200 if serving else 503)
 
 
+async def _checked(hub: Hub, state: State) -> dict[str, str]:
+    """What ``check`` found within the last second, or finds now; one at a time."""
+    now = hub.clock.monotonic()
+    asked: asyncio.Future[dict[str, str]] | None = getattr(state, "health_asked", None)
+    if asked is None or (asked.done() and now - state.health_asked_at > _FRESH_SECONDS):
+        asked = state.health_asked = asyncio.ensure_future(check(hub))
+        state.health_asked_at = now
+    return await asyncio.shield(asked)
+
+
 @get("/metrics", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-def metrics() -> Response[bytes]:
-    """Prometheus text format."""
+def metrics(
+    request: Request[Any, Any, Any], settings: NamedDependency[Settings]
+) -> Response[bytes]:
+    """Prometheus text format, for who shows ``HUB_METRICS_TOKEN``; it may be unset anywhere but
+    in production, where nobody gets anything without one."""
+    right = settings.http.metrics_token.reveal()
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    known = bool(right) and compare_digest(given.encode(), right.encode())
+    if not known and (right or settings.environment == "production"):
+        raise NotFound("There is nothing here.")
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -32,6 +32,7 @@ def config(settings: NamedDependency[Settings]) -> dict[str, object]:
     return {
         "sandbox_url": settings.sandbox.url,
         "service_code": settings.africas_talking.service_code,
+        "sender_id": settings.africas_talking.sender_id,
         "demo": {"people": people},
     }
 

@@ -28,7 +28,8 @@ def serve(settings: Settings) -> int:
         ws_max_size=MAX_FRAME,
         ws_per_message_deflate=False,
         ws_ping_interval=None,
-        access_log=False,
+        access_log=False,  # the paths of callbacks are secrets
+        forwarded_allow_ips=settings.http.trusted_proxies,
         server_header=False,
         log_level="warning",
         backlog=4096,

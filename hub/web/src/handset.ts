@@ -28,9 +28,9 @@ export interface Handset {
 }
 
 const POLL_MS = 2_000;
-const HUB_SENDER = "BVESTER";
 
-export function handset(network: string, msisdn: string): Handset {
+/** The phone of `msisdn`; an SMS that answers none goes to `hub`. */
+export function handset(network: string, msisdn: string, hub: string): Handset {
   const base = `${network}/phone/${encodeURIComponent(msisdn)}`;
   const messages = cell<PhoneMessage[]>([]);
   const dialogue = cell<Dialogue | null>(null);
@@ -105,7 +105,7 @@ export function handset(network: string, msisdn: string): Handset {
     sendSms: (text) =>
       working(async () => {
         const last = messages.get().filter(({ direction }) => direction === "in").at(-1);
-        await ask("POST", "/messages", { to: last?.peer ?? HUB_SENDER, text });
+        await ask("POST", "/messages", { to: last?.peer ?? hub, text });
         await poll();
       }),
     listen() {

@@ -131,6 +131,8 @@ export interface DemoPerson {
 export interface Config {
   sandbox_url: string | null;
   service_code?: string;
+  /** Who the hub's SMS come from, and whom to answer. */
+  sender_id?: string;
   demo: { people: DemoPerson[] } | null;
 }
 

@@ -129,7 +129,7 @@ def settings(tmp_path: Path, service_account: str) -> Settings:
             "HUB_SIGNING_KEY": "-----BEGIN PRIVATE KEY-----",
             "HUB_PAYSTACK_SECRET_KEY": "sk_test_sandbox",
             "HUB_AT_API_KEY": "at-key",
-            "HUB_AT_CALLBACK_TOKEN": "unguessable",
+            "HUB_AT_CALLBACK_TOKEN": "unguessable-in-tests",
             "HUB_FCM_SERVICE_ACCOUNT": service_account,
         }
     )

@@ -48,7 +48,7 @@ async def test_a_message_is_accepted_and_reaches_the_phone(sandbox, hub):
 async def test_reports_come_later_and_in_the_end_say_success(sandbox, hub):
     answer = await send(sandbox)
     (recipient,) = answer.json()["SMSMessageData"]["Recipients"]
-    reports = await hub.wait_for("/callbacks/unguessable/sms/delivery", 2)
+    reports = await hub.wait_for("/callbacks/unguessable-in-tests/sms/delivery", 2)
     assert [report.form["status"] for report in reports] == ["Sent", "Success"]
     assert reports[1].headers["content-type"] == "application/x-www-form-urlencoded"
     assert reports[1].form == {
@@ -135,7 +135,7 @@ async def test_a_reply_from_the_phone_comes_as_a_callback(sandbox, hub):
         f"/phone/{OWNER}/messages", json={"to": "bvester", "text": "Asante & karibu"}
     )
     assert answer.status_code == 201
-    (request,) = await hub.wait_for("/callbacks/unguessable/sms/inbound")
+    (request,) = await hub.wait_for("/callbacks/unguessable-in-tests/sms/inbound")
     form = request.form
     assert form["from"] == OWNER
     assert form["text"] == "Asante & karibu"
@@ -162,7 +162,7 @@ async def test_one_phone_texts_another_without_the_hub(sandbox, hub):
 
 async def test_who_opted_out_gets_406_until_opted_in(sandbox, hub):
     assert (await sandbox.put(f"/phone/{OWNER}/opt-out")).status_code == 204
-    (told,) = await hub.wait_for("/callbacks/unguessable/sms/opt-out")
+    (told,) = await hub.wait_for("/callbacks/unguessable-in-tests/sms/opt-out")
     assert told.form == {"senderId": "BVESTER", "phoneNumber": OWNER}
     (recipient,) = (await send(sandbox)).json()["SMSMessageData"]["Recipients"]
     assert (recipient["statusCode"], recipient["status"]) == (406, "UserInBlacklist")

@@ -23,7 +23,7 @@ async def test_the_whole_path_is_sent_each_time_until_end(sandbox, hub):
     await key(sandbox, "1", first["session_id"])
     last = (await key(sandbox, "1234", first["session_id"])).json()
     assert (last["text"], last["more"]) == ("Salio: KES 5,000", False)
-    requests = hub.at("/callbacks/unguessable/ussd")
+    requests = hub.at("/callbacks/unguessable-in-tests/ussd")
     assert [request.form["text"] for request in requests] == ["", "1", "1*1234"]
     assert requests[2].form == {
         "sessionId": first["session_id"],

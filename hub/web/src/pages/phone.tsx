@@ -75,7 +75,13 @@ export function PhonePanel({ config, network }: { config: Config; network: strin
         )}
       </div>
       {/^\+\d{8,15}$/.test(number) && (
-        <Device key={number} number={number} network={network} code={config.service_code ?? "*384*7#"} />
+        <Device
+          key={number}
+          number={number}
+          network={network}
+          code={config.service_code ?? "*384*7#"}
+          hub={config.sender_id ?? ""}
+        />
       )}
     </section>
   );
@@ -86,9 +92,18 @@ function firstOf(people: { phone: string; pin: string | null }[]): string {
   return (people.find(({ pin }) => pin) ?? people[0])?.phone ?? "";
 }
 
-function Device({ number, network, code }: { number: string; network: string; code: string }) {
+interface DeviceProps {
+  number: string;
+  network: string;
+  /** The code that an empty call dials. */
+  code: string;
+  /** Whom an SMS goes to that answers none. */
+  hub: string;
+}
+
+function Device({ number, network, code, hub }: DeviceProps) {
   const { t } = useSpeech();
-  const device = useMemo(() => handset(network, number), [network, number]);
+  const device = useMemo(() => handset(network, number, hub), [network, number, hub]);
   const [text, setText] = useState("");
   const input = useRef<HTMLInputElement>(null);
   const busy = useCell(device.busy);
