@@ -7,12 +7,12 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import uvloop
 
 from hub.errors import HubError
-from hub.settings import Settings
+from hub.settings import GatewaySettings, Settings
 from hub.telemetry import configure_logging
 
 __all__ = ["main"]
@@ -43,7 +43,12 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("up", _up, "run the whole product here, with demo data")
-    add("serve", _serve, "run the web process")
+    web = add("serve", _serve, "run the web process")
+    web.add_argument(
+        "--only", choices=["realtime"], help="the real-time gateway alone (HUB_REALTIME_CONFIG)"
+    )
+    web.add_argument("--host", help="instead of HUB_HOST")
+    web.add_argument("--port", help="instead of HUB_PORT")
     add("relay", _relay, "run the relay (outbox to Redis)")
     add("worker", _worker, "run the background worker")
     add("sandbox", _sandbox, "run the sandbox providers")
@@ -57,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings() -> Settings:
-    settings = Settings.load()
+def _settings(given: Mapping[str, str] | None = None) -> Settings:
+    settings = Settings.load(given)
     configure_logging(json_lines=settings.environment == "production")
     parent = os.environ.get("HUB_PARENT_PID")  # noqa: TID251 - who started this process is no setting
     if parent:
@@ -74,10 +79,17 @@ def _up(_: argparse.Namespace) -> int:
     return up(dict(os.environ))  # noqa: TID251 - handed on to the processes it starts
 
 
-def _serve(_: argparse.Namespace) -> int:
-    from hub.serve import serve
+def _serve(options: argparse.Namespace) -> int:
+    from hub.serve import serve, serve_gateway
 
-    return serve(_settings())
+    given = dict(os.environ)  # noqa: TID251 - the options of this command stand over it
+    named = {"HUB_HOST": options.host, "HUB_PORT": options.port}
+    given |= {name: value for name, value in named.items() if value is not None}
+    if options.only is None:
+        return serve(_settings(given))
+    settings = GatewaySettings.load(given)
+    configure_logging(json_lines=settings.production)
+    return serve_gateway(settings)
 
 
 def _relay(_: argparse.Namespace) -> int:

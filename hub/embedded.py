@@ -30,7 +30,7 @@ import msgspec
 
 from hub.kept_server import EmbeddedFault, Lost, Server, kept_up, stop_everything
 
-__all__ = ["Addresses", "EmbeddedFault", "embedded_servers"]
+__all__ = ["Addresses", "EmbeddedFault", "embedded_servers", "embedded_valkey"]
 
 _NOBODY = 65534
 
@@ -63,6 +63,22 @@ def embedded_servers(
             redis_url=f"unix://{sockets}/valkey.sock",
             sockets=sockets,
         )
+
+
+@contextmanager
+def embedded_valkey(
+    data_dir: Path, *, durable: bool = True, lost: Lost = stop_everything
+) -> Iterator[str]:
+    """Runs Valkey alone, for a process that needs no database; gives its address.
+
+    ``data_dir`` is its own, not one of ``embedded_servers``; all else is as with those.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_only_owner(data_dir / "servers.lock"))
+        sockets = _socket_folder(data_dir)
+        stack.enter_context(_valkey(data_dir, sockets, durable, lost))
+        yield f"unix://{sockets}/valkey.sock"
 
 
 @contextmanager

@@ -1,20 +1,25 @@
-"""Starts the web process and the sandbox under uvicorn.
+"""Starts the web process, the gateway alone, and the sandbox under uvicorn.
 
 uvicorn is pinned exactly, because the direct WebSocket transport hooks into its protocol class.
 """
 
+import signal
+import sys
+from contextlib import ExitStack
+
 import uvicorn
 
-from hub.settings import Settings
+from hub.settings import GatewaySettings, Settings
 
-__all__ = ["serve", "serve_sandbox"]
+__all__ = ["serve", "serve_gateway", "serve_sandbox"]
 
 MAX_FRAME = 65_536
-_DRAIN_SECONDS = 10
+_GRACE_SECONDS = 10
 
 
 def serve(settings: Settings) -> int:
-    """Serves the hub until SIGTERM or SIGINT; sessions are drained with code 3001."""
+    """Serves the hub until SIGTERM or SIGINT; live sessions are then sent away by code 3001,
+    spread over the drain time."""
     from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol
     from hub.app import create_app
 
@@ -26,16 +31,49 @@ def serve(settings: Settings) -> int:
         http=DirectHttpProtocol,
         ws=DirectWebSocketProtocol,
         ws_max_size=MAX_FRAME,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=settings.realtime.deflate,
         ws_ping_interval=None,
         access_log=False,  # the paths of callbacks are secrets
         forwarded_allow_ips=settings.http.trusted_proxies,
         server_header=False,
         log_level="warning",
         backlog=4096,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_graceful_shutdown=settings.realtime.drain_seconds + _GRACE_SECONDS,
     )
     uvicorn.Server(config).run()
+    return 0
+
+
+def serve_gateway(settings: GatewaySettings) -> int:
+    """Serves the real-time gateway alone, with a Valkey of its own where no Redis is given.
+    Raises ``ConfigFault`` or ``EmbeddedFault`` with what to do about it."""
+    from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol
+    from hub.embedded import embedded_valkey
+    from hub.gateway import create_gateway
+    from hub.realtime import load_config
+
+    config = load_config(settings.config)
+    # When it has stopped, uvicorn sends itself the signal again; the block below must still end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with ExitStack() as stack:
+        redis_url = settings.redis_url or stack.enter_context(embedded_valkey(settings.data_dir))
+        server = uvicorn.Config(
+            create_gateway(config, redis_url),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http=DirectHttpProtocol,
+            ws=DirectWebSocketProtocol,
+            ws_max_size=MAX_FRAME,
+            ws_per_message_deflate=False,
+            ws_ping_interval=None,
+            access_log=False,
+            server_header=False,
+            log_level="warning",
+            backlog=4096,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        uvicorn.Server(server).run()
     return 0
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from hub.errors import HubError
 
-__all__ = ["Secret", "Settings", "SettingsFault", "read_env_file"]
+__all__ = ["GatewaySettings", "Secret", "Settings", "SettingsFault", "read_env_file"]
 
 T = TypeVar("T")
 
@@ -160,6 +160,23 @@ class Settings(msgspec.Struct, frozen=True):
         return _Reader(given).settings(name, data_dir)
 
 
+class GatewaySettings(msgspec.Struct, frozen=True):
+    """What the real-time gateway needs when it runs alone, without the product and its secrets.
+    Without ``redis_url`` it runs a Valkey of its own in ``data_dir``."""
+
+    production: bool
+    data_dir: Path
+    redis_url: str | None
+    host: str
+    port: int
+    config: Path
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None) -> "GatewaySettings":
+        """Reads like ``Settings.load``, and raises like it. Files of ``hub up`` do not count."""
+        return _Reader(dict(os.environ if environment is None else environment)).gateway()
+
+
 def read_env_file(path: Path) -> dict[str, str]:
     """``NAME=value`` lines of a file; none if it does not exist."""
     if not path.exists():
@@ -247,6 +264,23 @@ class _Reader:
         )
         if self._faults:
             raise SettingsFault("The hub cannot start:\n  " + "\n  ".join(self._faults))
+        return settings
+
+    def gateway(self) -> GatewaySettings:
+        production = self._given.get("HUB_ENV") == "production"
+        redis_url = self._get("HUB_REDIS_URL", "", str) or None
+        if production and redis_url is None:
+            self._faults.append("HUB_REDIS_URL is not set")
+        settings = GatewaySettings(
+            production=production,
+            data_dir=Path(self._given.get("HUB_DATA_DIR", ".hub")).resolve() / "gateway",
+            redis_url=redis_url,
+            host=self._get("HUB_HOST", "127.0.0.1", str),
+            port=self._get("HUB_PORT", "8000", _port),
+            config=self._get("HUB_REALTIME_CONFIG", None, Path),
+        )
+        if self._faults:
+            raise SettingsFault("The gateway cannot start:\n  " + "\n  ".join(self._faults))
         return settings
 
     def _get(self, name: str, default: str | None, parse: Callable[[str], T]) -> T:
