@@ -39,6 +39,10 @@ PUBLIC = {
     ("POST", "/callbacks/{token:str}/ussd"),
     ("POST", "/callbacks/{token:str}/ussd/events"),
     ("POST", "/webhooks/{gateway:str}"),
+    ("GET", "/connection/sse"),
+    ("POST", "/connection/sse"),
+    ("POST", "/connection/http_stream"),
+    ("POST", "/emulation"),
 }
 """Who may be called without an access token; each proves itself otherwise or tells no secret."""
 
@@ -48,6 +52,10 @@ UNLIMITED = {
     ("POST", "/webhooks/{gateway:str}"),
     # Refused by balances and by the country's limits, which count; batched, so cheap.
     ("POST", "/v1/investments"),
+    # Live connections: the gateway counts and bounds them itself, by address and person.
+    ("POST", "/connection/sse"),
+    ("POST", "/connection/http_stream"),
+    ("POST", "/emulation"),
 }
 
 
