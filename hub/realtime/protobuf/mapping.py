@@ -22,7 +22,7 @@ _Setter = Callable[[Message, Any], None]
 def write(value: object, message: Message) -> None:
     """Fills ``message`` from a wire message, or from a Raw that holds one as JSON."""
     if isinstance(value, msgspec.Raw):
-        value = _Loose(msgspec.json.decode(value))
+        value = _Loose(msgspec.json.decode(value, type=dict[str, msgspec.Raw]))
     for name, put in _setters(message.DESCRIPTOR):
         given = getattr(value, name, None)
         if given is not None and given is not msgspec.UNSET:
@@ -35,9 +35,9 @@ def read(message: Message, shape: type[T]) -> T:
 
 
 class _Loose:
-    """A JSON object by its members; ``bytes`` of the schema are JSON again."""
+    """A JSON object by its members, each still JSON."""
 
-    def __init__(self, members: Mapping[str, object]) -> None:
+    def __init__(self, members: Mapping[str, msgspec.Raw]) -> None:
         self._members = members
 
     def __getattr__(self, name: str) -> object:
@@ -53,11 +53,12 @@ def _setter(field: FieldDescriptor) -> _Setter:
     name = field.name
 
     def put_scalar(message: Message, value: object) -> None:
+        if isinstance(value, msgspec.Raw):
+            value = msgspec.json.decode(value)
         setattr(message, name, value)
 
-    def put_bytes(message: Message, value: object) -> None:
-        raw = value if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
-        setattr(message, name, bytes(raw))
+    def put_bytes(message: Message, value: msgspec.Raw) -> None:
+        setattr(message, name, bytes(value))
 
     def put_message(message: Message, value: object) -> None:
         part: Message = getattr(message, name)
