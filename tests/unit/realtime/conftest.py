@@ -3,17 +3,29 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import jwt
+import pytest
 import pytest_asyncio
 
 from hub.clock import ManualClock
 from hub.errors import Unauthenticated
-from hub.realtime import JSON_MESSAGES, BrokerDown, Namespace, Namespaces, Node, Numbered
+from hub.realtime import (
+    JSON_MESSAGES,
+    BrokerDown,
+    HmacTokens,
+    Namespace,
+    Namespaces,
+    Node,
+    Numbered,
+    read_config,
+)
 from hub.realtime.publication import History, Message, Position, Publication
+from hub.settings import Secret
 
 
 @dataclass
@@ -36,6 +48,10 @@ class MemoryStreams:
         if stream not in self.epochs:
             return None
         return Position(self.entries[stream][-1].offset - self.hidden, self.epochs[stream])
+
+    async def positions(self, streams: Sequence[str]) -> dict[str, Position]:
+        found = {stream: await self.position(stream) for stream in streams}
+        return {stream: position for stream, position in found.items() if position}
 
     async def read(
         self, stream: str, *, after: int = 0, limit: int = 300, reverse: bool = False
@@ -307,3 +323,40 @@ async def world(clock: ManualClock) -> AsyncIterator[World]:
     )
     async with node.running():
         yield World(node, broker, streams, acks, clock)
+
+
+SECRET = "a secret that is long enough for everybody: even HS512 wants no more than this"
+
+
+@pytest.fixture
+def signed() -> Callable[..., str]:
+    """A token with these claims."""
+
+    def sign(*, algorithm: str = "HS256", secret: str = SECRET, **claims: Any) -> str:
+        return jwt.encode(claims, secret, algorithm=algorithm)
+
+    return sign
+
+
+@pytest_asyncio.fixture
+async def gateway(clock: ManualClock) -> AsyncIterator[Callable[[str], Any]]:
+    """A gateway as a file describes it, with ``SECRET`` as its token secret."""
+    async with AsyncExitStack() as stack:
+
+        async def open_gateway(toml: str) -> World:
+            config = read_config(toml)
+            tokens = HmacTokens(Secret(SECRET), clock)
+            broker, streams, acks = MemoryBroker(), MemoryStreams(), Acks()
+            node = Node(
+                broker=broker,
+                namespaces=config.namespaces,
+                authenticator=tokens,
+                subscription_tokens=tokens,
+                client=config.client,
+                limits=config.limits,
+                clock=clock,
+            )
+            await stack.enter_async_context(node.running())
+            return World(node, broker, streams, acks, clock)
+
+        yield open_gateway
