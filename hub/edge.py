@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Message, Scope
 
-from hub.errors import HubError, TooManyRequests, Unauthenticated
+from hub.errors import HubError, Invalid, TooManyRequests, Unauthenticated
 from hub.problems import MEDIA_TYPE, TYPE_BASE, problem, status_of, title_of
 from hub.settings import Settings
 from hub.telemetry import logger
@@ -70,6 +70,16 @@ def _field(entry: Any) -> dict[str, str]:
     }
 
 
+def _too_deep(_: Request[Any, Any, Any], error: RecursionError) -> Response[bytes]:
+    """A body nested deeper than anything we take; no code of ours calls itself without end."""
+    _log.warning("something nested too deeply", exc_type=type(error).__name__)
+    return Response(
+        problem(Invalid("The request is nested too deeply.")),
+        status_code=400,
+        media_type=MEDIA_TYPE,
+    )
+
+
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     _log.error("unexpected error", route=_route(request), exc_info=error)
     members = {
@@ -84,6 +94,7 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[b
 exception_handlers: dict[int | type[Exception], Any] = {
     HubError: _hub_error,
     HTTPException: _http_error,
+    RecursionError: _too_deep,
     Exception: _unexpected,
 }
 

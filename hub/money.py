@@ -52,8 +52,10 @@ class Money(msgspec.Struct, frozen=True, order=False):
     def check_positive(self) -> "Money":
         """Itself, if it can be paid: above zero, storable, in a known currency."""
         currency_exponent(self.currency)
-        if not 0 < self.amount <= MAX_AMOUNT:
+        if self.amount <= 0:
             raise Invalid("The amount must be above zero.", amount=self.amount)
+        if self.amount > MAX_AMOUNT:
+            raise Invalid("The amount is too large.", largest=MAX_AMOUNT)
         return self
 
     def major(self) -> Decimal:

@@ -16,6 +16,7 @@ from hub.settings import Settings
 __all__ = ["routes"]
 
 _FEED_PAGE = 100
+_LAST = 2**63 - 1  # what PostgreSQL counts to
 
 
 @get("/v1/config", opt={"public": True}, sync_to_thread=False)
@@ -47,7 +48,9 @@ async def feed(
     """The signed-in person's events, newest first; ``before`` is the last offset seen."""
     stream = personal_stream(request.user.person_id)
     limit = max(1, min(limit, _FEED_PAGE))
-    entries = await streams.read(stream, after=max(before, 0), limit=limit, reverse=True)
+    entries = await streams.read(
+        stream, after=min(max(before, 0), _LAST), limit=limit, reverse=True
+    )
     items = [{**msgspec.json.decode(entry.data), "offset": entry.offset} for entry in entries]
     last = entries[-1].offset if len(entries) == limit else 1
     return {"items": items, "next_cursor": str(last) if last > 1 else None}

@@ -33,6 +33,7 @@ from hub.settings import Settings
 __all__ = ["routes"]
 
 _PAGE = 50
+_LAST = 2**63 - 1  # what PostgreSQL counts to
 _LARGEST_WEBHOOK = 128 * 1024
 
 
@@ -158,7 +159,7 @@ async def list_entries(
         wallet = await own_wallet(
             connection, request.user.person_id, AccountId(parse_id(wallet_id))
         )
-        lines = await statement(connection, wallet.id, max(cursor or 0, 0), _PAGE + 1)
+        lines = await statement(connection, wallet.id, min(max(cursor or 0, 0), _LAST), _PAGE + 1)
     page = lines[:_PAGE]
     more = str(page[-1].seq) if len(lines) > _PAGE else None
     entries = [
@@ -201,11 +202,12 @@ def _own_page(settings: Settings, return_url: str | None) -> str:
     """Where to send the payer back to. Raises ``ReturnUrlNotAllowed`` for somebody else's page."""
     if return_url is None:
         return f"{settings.http.public_url}/"
-    parts = urlsplit(return_url)
-    if f"{parts.scheme}://{parts.netloc}" not in {
-        settings.http.public_url,
-        *settings.http.allowed_origins,
-    }:
+    try:
+        parts = urlsplit(return_url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+    except ValueError:  # no address at all, as http://[
+        origin = ""
+    if origin not in {settings.http.public_url, *settings.http.allowed_origins}:
         raise ReturnUrlNotAllowed("return_url must be a page of this hub.")
     return return_url
 

@@ -63,6 +63,8 @@ def _money(amount: object = 100_000, currency: object = "KES") -> dict[str, obje
         ("/v1/payments", {"amount": _money(), "purpose": "top_up", "gateway": "x"}, "p", 404, None),
         ("/v1/payments", {"amount": _money(), "purpose": "top_up",
                           "return_url": "https://evil.example/"}, "p", 400, None),
+        ("/v1/payments", {"amount": _money(), "purpose": "top_up",
+                          "return_url": "http://[::1"}, "p", 400, None),
         ("/v1/conversations", {"business_id": UNKNOWN}, None, 404, None),
         (f"/v1/conversations/{UNKNOWN}/messages", {"text": "hello"}, "m", 404, None),
         ("/v1/sign-in/codes", {"phone": "+999123"}, None, 400, "invalid"),
@@ -88,6 +90,24 @@ async def test_a_wrong_request_gets_its_problem(
     if kind is not None:
         assert problem["type"].endswith(f"/{kind}")
     assert "Traceback" not in answer.text
+
+
+async def test_figures_beyond_the_databases_are_no_fault_of_ours(lindiwe: ApiClient) -> None:
+    beyond = 10**24
+    wallets = (await lindiwe.get("/v1/wallets"))["items"]
+    paths = [f"/v1/feed?before={beyond}", f"/v1/feed?limit={beyond}"]
+    paths += [f"/v1/wallets/{wallet['id']}/entries?cursor={beyond}" for wallet in wallets[:1]]
+    for path in paths:
+        assert (await lindiwe.http.get(path)).status_code == 200, path
+
+
+async def test_a_body_nested_without_end_is_refused(lindiwe: ApiClient) -> None:
+    answer = await lindiwe.http.post(
+        INVEST,
+        content=b'{"a":' * 20_000,
+        headers={"Idempotency-Key": "deep", "Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["type"].rsplit("/")[-1]) == (400, "invalid")
 
 
 async def test_nobody_without_a_token_gets_in(hub: RunningHub) -> None:
