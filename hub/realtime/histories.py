@@ -6,14 +6,15 @@ meta key, Redis down) sends us to the durable streams, where there are any. A cl
 for more than 2,000 publications or 768 KiB is told so, and pages with ``history`` or ``sync``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from hub.clock import milliseconds
 from hub.realtime.errors import BrokerDown
+from hub.realtime.metrics import Tally
 from hub.realtime.namespaces import Namespace
-from hub.realtime.ports import Broker, DurableStreams, StreamEntry
+from hub.realtime.ports import Broker, DurableStreams, StreamEntry, StreamPosition
 from hub.realtime.publication import History, Position, Publication
 
 __all__ = ["Histories", "Missed", "contiguous", "newer"]
@@ -55,10 +56,12 @@ class Histories:
         self,
         broker: Broker,
         streams: DurableStreams | None,
+        tally: Tally | None = None,
         *,
         most_publications: int = MOST_PUBLICATIONS,
     ) -> None:
         self._most = most_publications
+        self._tally = tally or Tally()
         self._broker = broker
         self._streams = streams
 
@@ -78,8 +81,22 @@ class Histories:
         """The published top in PostgreSQL; of an ephemeral stream, that it was never written."""
         if (streams := self._durable(namespace)) is None:
             return _NEVER_WRITTEN
-        position = await streams.position(channel)
-        return Position(position.offset, position.epoch) if position else _NEVER_WRITTEN
+        return _plain(await streams.position(channel))
+
+    async def tops(self, channels: Sequence[tuple[Namespace, str]]) -> list[Position]:
+        """Where many streams stand, with one question to each memory. What the broker does not
+        know, or does not answer, it is not ahead in. Raises ``DatabaseDown``."""
+        names = [name for _, name in channels]
+        try:
+            remembered = await self._broker.positions(names)
+        except BrokerDown:
+            remembered = [None] * len(names)
+        durable = [name for namespace, name in channels if self._durable(namespace)]
+        stored: Mapping[str, StreamPosition] = {}
+        if durable and self._streams is not None:
+            stored = await self._streams.positions(durable)
+        tops = ((stored.get(name), top) for name, top in zip(names, remembered, strict=True))
+        return [newer(_plain(position), top) for position, top in tops]
 
     async def since(
         self, namespace: Namespace, channel: str, after: Position, *, known: int = 0
@@ -88,6 +105,7 @@ class Histories:
 
         ``known`` is an offset known to exist: a broker whose top is lower has lost its newest.
         """
+        self._tally.of(namespace.name).history_reads += 1
         remembered = await self._remembered(namespace, channel, after)
         if remembered is not None and remembered.top.offset < known and self._durable(namespace):
             remembered = None
@@ -118,6 +136,7 @@ class Histories:
         self, namespace: Namespace, channel: str, *, after: int, limit: int, reverse: bool
     ) -> History:
         """A page for ``history`` and ``sync``: durable streams always from PostgreSQL."""
+        self._tally.of(namespace.name).history_reads += 1
         if (streams := self._durable(namespace)) is None:
             read = self._broker.read(channel, after=after, limit=limit, reverse=reverse)
             return await read or History(_NEVER_WRITTEN, [])
@@ -137,7 +156,7 @@ class Histories:
     ) -> Missed | None:
         """The broker's answer; None where it has none or does not matter."""
         try:
-            history = await self._broker.read(channel, after=after.offset, limit=self._most + 1)
+            history = await self._broker.read(channel, after=after.offset, limit=self._most)
         except BrokerDown:
             if self._durable(namespace) is None:
                 raise
@@ -152,6 +171,10 @@ class Histories:
 
     def _durable(self, namespace: Namespace) -> DurableStreams | None:
         return self._streams if namespace.durable else None
+
+
+def _plain(position: StreamPosition | None) -> Position:
+    return Position(position.offset, position.epoch) if position else _NEVER_WRITTEN
 
 
 def _publication(entry: StreamEntry) -> Publication:
