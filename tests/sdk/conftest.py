@@ -12,22 +12,25 @@ import pytest
 import pytest_asyncio
 
 from hub.clock import SystemClock
-from hub.realtime import Namespaces, RedisBroker
+from hub.embedded import Addresses
+from hub.realtime import RedisBroker
+from hub.realtime.config import load_config
+from hub.realtime.outgoing import Outgoing
 from hub.redis_client import RedisClient
 from tests.sdk.client import SdkClient
-from tests.sdk.gateway import Gateway, Road, gateway_process
+from tests.sdk.gateway import CONFIG, Gateway, Road, gateway_alone
 from tests.sdk.javascript import Node, node_process
 from tests.sdk.python import PythonClient
-from tests.sdk.small_gateway import NAMESPACES, SECRET
 
-SDKS = ["javascript-json", "python-json"]
+SDKS = ["javascript-json", "javascript-protobuf", "python-json", "python-protobuf"]
 
+_CONFIG = load_config(CONFIG)
 OpenClient = Callable[..., Awaitable[SdkClient]]
 
 
 @pytest_asyncio.fixture(scope="session")
-async def gateway(environment: dict[str, str]) -> AsyncIterator[Gateway]:
-    async with gateway_process(environment) as running:
+async def gateway(servers: Addresses) -> AsyncIterator[Gateway]:
+    async with gateway_alone(servers.redis_url) as running:
         yield running
 
 
@@ -62,8 +65,9 @@ def token() -> Callable[..., str]:
     """A connection token; with ``channel`` a subscription token."""
 
     def sign(user: str = "ada", *, seconds: float = 3600, **claims: Any) -> str:
+        secret = _CONFIG.token_secret.reveal()
         expires = int(time.time() + seconds)
-        return jwt.encode({"sub": user, "exp": expires, **claims}, SECRET, algorithm="HS256")
+        return jwt.encode({"sub": user, "exp": expires, **claims}, secret, algorithm="HS256")
 
     return sign
 
@@ -101,9 +105,15 @@ async def open_client(
 @pytest_asyncio.fixture
 async def publish(redis: RedisClient) -> Callable[[str, Any], Awaitable[None]]:
     """Publishes as a service does, past every client."""
-    broker, namespaces = RedisBroker(redis, SystemClock()), Namespaces(NAMESPACES)
+    broker = RedisBroker(redis, SystemClock())
 
-    async def publish(channel: str, data: Any) -> None:
-        await broker.publish(namespaces.of(channel), channel, msgspec.json.encode(data))
+    async def publish(channel: str, data: Any, **more: Any) -> None:
+        namespace = _CONFIG.namespaces.of(channel)
+        patched = namespace.delta_publish
+        encoded = msgspec.json.encode(data)
+        [outcome] = await broker.publish_all(
+            [Outgoing(namespace=namespace, channel=channel, data=encoded, delta=patched, **more)]
+        )
+        assert not isinstance(outcome, Exception)
 
     return publish

@@ -1,4 +1,4 @@
-"""Gateways in processes of their own, and the road that leads clients to one of them."""
+"""Gateways as an operator starts them, and the road that leads clients to one of them."""
 
 import asyncio
 import os
@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-__all__ = ["Gateway", "Road", "gateway_process"]
+__all__ = ["CONFIG", "Gateway", "Road", "gateway_alone", "gateway_process"]
 
-PROGRAM = Path(__file__).parent / "small_gateway.py"
+CONFIG = Path(__file__).parent / "gateway.toml"
+HUB = Path(sys.executable).parent / "hub"
 
 
 class Gateway:
@@ -33,12 +34,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway_process(environment: Mapping[str, str]) -> AsyncIterator[Gateway]:
-    """A gateway that answers, until the block ends."""
+async def gateway_process(environment: Mapping[str, str], *options: str) -> AsyncIterator[Gateway]:
+    """``hub serve`` with these options, answering until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, PROGRAM, str(port), env={**os.environ, **environment}
+        HUB, "serve", "--port", str(port), *options, env={**os.environ, **environment}
     )
     gateway = Gateway(port, process)
     try:
@@ -51,6 +52,14 @@ async def gateway_process(environment: Mapping[str, str]) -> AsyncIterator[Gatew
         await gateway.stop()
 
 
+@asynccontextmanager
+async def gateway_alone(redis_url: str) -> AsyncIterator[Gateway]:
+    """The real-time gateway alone, as ``gateway.toml`` describes it."""
+    environment = {"HUB_REDIS_URL": redis_url, "HUB_REALTIME_CONFIG": str(CONFIG)}
+    async with gateway_process(environment, "--only", "realtime") as gateway:
+        yield gateway
+
+
 async def _answers(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -61,11 +70,13 @@ async def _answers(port: int) -> bool:
 
 
 class Road:
-    """Carries bytes between clients and a gateway; a test breaks it or leads it elsewhere."""
+    """Carries bytes between clients and a gateway; a test breaks it or leads it elsewhere.
+    ``brought`` counts the bytes that clients got."""
 
     def __init__(self, port: int) -> None:
         self.leads_to = port
         self.open = True
+        self.brought = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -105,7 +116,9 @@ class Road:
             if self.open:
                 far_reader, far = await asyncio.open_connection("127.0.0.1", self.leads_to)
                 self._writers.add(far)
-                await asyncio.gather(_carry(reader, far), _carry(far_reader, writer))
+                await asyncio.gather(
+                    self._carry(reader, far), self._carry(far_reader, writer, counts=True)
+                )
         except OSError:
             pass
         finally:
@@ -115,10 +128,12 @@ class Road:
                     end.transport.abort()
             self._tasks.discard(task)
 
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counts: bool = False
+    ) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                self.brought += counts * len(data)
+                writer.write(data)
+                await writer.drain()
+        writer.close()

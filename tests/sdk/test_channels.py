@@ -51,6 +51,7 @@ async def test_joins_and_leaves_are_told_to_those_who_ask(open_client: Any, chan
     for each in (ada, otieno):
         await each.connected()
     await ada.subscribed(channel, join_leave=True)
+    await ada.until("join", channel)
     await otieno.subscribed(channel)
     await ada.until("join", channel, count=2)
     assert [each["info"]["user"] for each in ada.seen("join", channel)] == ["ada", "otieno"]
@@ -131,7 +132,7 @@ async def test_refusals_keep_their_codes(open_client: Any, channel: str) -> None
     assert refused.value.code == 103
     with pytest.raises(Refused) as refused:
         await client.rpc("nothing", {})
-    assert refused.value.code == 104
+    assert refused.value.code == 108  # this gateway has no procedures
     await client.subscribed("plain:1")
     with pytest.raises(Refused) as refused:
         await client.history("plain:1", limit=1)
