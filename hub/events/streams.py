@@ -4,6 +4,7 @@ A stream's name is its channel's name. Offsets start at 1 and have no gaps. The 
 with the stream, so a wiped Redis changes nothing; it would change only if a stream were rebuilt.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -70,6 +71,15 @@ class Streams:
             )
         return Position(row["published"], row["epoch"]) if row else None
 
+    async def positions(self, streams: Sequence[str]) -> dict[str, Position]:
+        """Like ``position`` of many, in one query; streams never written to are left out."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT name, published, epoch FROM streams WHERE name = ANY($1::text[])",
+                list(streams),
+            )
+        return {row["name"]: Position(row["published"], row["epoch"]) for row in rows}
+
     async def read(
         self, stream: str, *, after: int = 0, limit: int = 300, reverse: bool = False
     ) -> list[Entry]:
@@ -77,7 +87,7 @@ class Streams:
         descending (``after`` 0 then means from the top)."""
         where, order = ('"offset" > $2', "ASC")
         if reverse:
-            where, order = ('($2 = 0 OR "offset" < $2)', "DESC")
+            where, order = ('($2::bigint = 0 OR "offset" < $2::bigint)', "DESC")
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 'SELECT e."offset", e.event_id, e.kind, e.data, e.recorded_at'
