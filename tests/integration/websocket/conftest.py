@@ -122,6 +122,13 @@ async def echo(caller: Any, data: bytes) -> object:
 
 TEST_NAMESPACES = [
     Namespace(
+        name="ticker",
+        allow_publish_for_subscriber=True,
+        allowed_delta_types=("fossil",),
+        delta_publish=True,
+        allow_tags_filter=True,
+    ),
+    Namespace(
         name="chat",
         allow_publish_for_subscriber=True,
         presence=True,

@@ -1,6 +1,8 @@
-"""What an unchanged SDK sees: the official Python client against a real server."""
+"""What an unchanged SDK sees: the official Python client against a real server, in JSON and in
+Protobuf, where payloads are the same JSON as bytes."""
 
 import asyncio
+import json
 from typing import Any
 from uuid import UUID
 
@@ -79,9 +81,28 @@ class SeenInChannel(SubscriptionEventHandler):
         self.left.append(ctx.info.user)
 
 
+class Speaking(Client):
+    """The tests give and take JSON values; over Protobuf an application encodes them itself."""
+
+    def _encode_data(self, data: Any) -> Any:
+        return super()._encode_data(json.dumps(data).encode() if self._use_protobuf else data)
+
+    def _decode_data(self, data: Any) -> Any:
+        found = super()._decode_data(data)
+        return json.loads(found) if self._use_protobuf and found is not None else found
+
+
+SPEAKS = {"use_protobuf": False}
+
+
+@pytest.fixture(params=[False, True], ids=["json", "protobuf"], autouse=True)
+def encoding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SPEAKS, "use_protobuf", request.param)
+
+
 def client_of(hub: Any, token: str, **more: Any) -> tuple[Client, Seen]:
     seen = Seen()
-    return Client(hub.url, events=seen, token=token, proxy=None, **more), seen
+    return Speaking(hub.url, events=seen, token=token, proxy=None, **SPEAKS, **more), seen
 
 
 async def drop(client: Client) -> None:
@@ -182,9 +203,9 @@ async def test_too_long_an_absence_is_said_and_history_pages_the_rest(
     await until(lambda: seen.subscribed)
     await hub.append(channel, ticked(0))
     await until(lambda: seen.publications == [0])
-    await drop(client)
     await hub.append(channel, *map(ticked, range(1, 2_101)), tell_redis=False)
     await redis.flushall()
+    await drop(client)
     await until(lambda: len(seen.subscribed) == 2)
     assert not seen.subscribed[-1].recovered
     assert seen.subscribed[-1].was_recovering
