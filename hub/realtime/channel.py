@@ -105,6 +105,7 @@ class Channel:
     ) -> None:
         """Makes a session a member, at the channel's position, from the next flush on. ``last``
         is the last publication its answer held, which patches may build on."""
+        self._node.tally.of(self.namespace.name).subscriptions += 1
         if wish is None:
             self._groups.setdefault(session.encoding, {})[session] = session.transport.write
         else:
@@ -323,6 +324,8 @@ class Channel:
     def _queue(self, publication: Publication) -> None:
         if not self._groups and not self._wishers:
             return
+        if publication.binary:
+            self._spare_json()
         self._batch.append(publication)
         self._batch_bytes += len(publication.data)
         if self.namespace.personal and self._node.reaches(publication.data):
@@ -342,22 +345,22 @@ class Channel:
         if not self._batch:
             return
         batch, self._batch, self._batch_bytes = self._batch, [], 0
-        tally = self._node.tally
-        tally.publications += len(batch)
-        if any(each.binary for each in batch):
-            self._spare_json()
+        counts = self._node.tally.of(self.namespace.name)
+        counts.publications += len(batch)
         plain: dict[Codec, list[bytes]] = {}
         for encoding, group in self._groups.items():
             encode = encoding.codec.publication
-            messages = plain[encoding.codec] = [encode(self.name, each) for each in batch]
+            messages = [encode(self.name, each) for each in batch]
+            if self._wishers is not None:
+                plain[encoding.codec] = messages
             self._write(encoding.frame(messages), group)
-            tally.deliveries += len(group) * len(batch)
+            counts.deliveries += len(group) * len(batch)
         if self._wishers is not None:
             patches_all = self.namespace.delta_publish
             frames = self._wishers.frames(self.name, batch, plain, patches_all=patches_all)
             for frame, group, count in frames:
                 self._write(frame, group)
-                tally.deliveries += len(group) * count
+                counts.deliveries += len(group) * count
         self.checked_at = self._node.now()
         if self._reach:
             reach, self._reach = self._reach, 0
@@ -373,7 +376,7 @@ class Channel:
                 self._node.call_soon(session.lost)
 
     def _spare_json(self) -> None:
-        """Data that is not JSON would be a frame that JSON clients cannot take apart."""
+        """Data that is not JSON makes a frame that JSON clients cannot take apart."""
         for session in self.members:
             if not session.encoding.codec.binary:
                 session.close(WRONG_PROTOCOL)

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,13 +22,15 @@ from hub.events import catalogue
 from hub.ids import new_id
 from hub.realtime.channel import Channel
 from hub.realtime.codes import INTERNAL, SERVER_ERROR, SHUTDOWN, Disconnect, Error
+from hub.realtime.control import about, answer
 from hub.realtime.emulation import Emulation
 from hub.realtime.encoding import Encoding
 from hub.realtime.errors import BrokerDown
-from hub.realtime.histories import Histories, newer
+from hub.realtime.histories import Histories
 from hub.realtime.limits import Limits, Occupancy, Pace
 from hub.realtime.metrics import NodeCollector, Tally
 from hub.realtime.namespaces import Namespaces
+from hub.realtime.peers import EVERY_NODE, Peers
 from hub.realtime.policies import ClientPolicy, Terms, may_enter
 from hub.realtime.ports import (
     Acknowledgements,
@@ -39,7 +42,7 @@ from hub.realtime.ports import (
     SubscriptionTokens,
     Transport,
 )
-from hub.realtime.publication import Message, Position
+from hub.realtime.publication import Message
 from hub.realtime.session import Session
 from hub.realtime.tolerance import tolerating
 from hub.realtime.wheel import Wheel
@@ -95,16 +98,25 @@ class Node:
         self.subscription_tokens = subscription_tokens
         self.has_procedures = bool(rpc) or acknowledgements is not None
         most = self.client.recovery_max_publication_limit
-        self.histories = Histories(broker, streams, most_publications=most)
         self.limits = limits or Limits()
         self.ping_seconds = self.limits.ping_seconds
         self.pace = Pace(self.limits)
         self.addresses = Occupancy(self.limits.per_address)
         self.people = Occupancy(self.limits.per_person)
         self.emulation = Emulation(broker, str(new_id(clock.now())))
-        self.tally = Tally()
+        self.peers = Peers(
+            broker, self.emulation.node_id, partial(answer, self), partial(about, self)
+        )
+        self._between_nodes = {
+            self.emulation.address: self.emulation.receive,
+            self.peers.address: self.peers.receive,
+            EVERY_NODE: self.peers.receive,
+        }
+        self.tally = Tally(each.name for each in namespaces)
+        self.histories = Histories(broker, streams, self.tally, most_publications=most)
         self.sessions: set[Session] = set()
         self.now = clock.monotonic
+        self.started_at = clock.monotonic()
         self.wheel = Wheel(clock.monotonic())
         self._channels: dict[str, Channel] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -125,6 +137,7 @@ class Node:
                     self._refresh_presence(),
                     self._check_positions(),
                     self.emulation.keep_present(),
+                    self.peers.keep_present(),
                 )
                 loops = [self.spawn(each) for each in work]
                 try:
@@ -134,6 +147,7 @@ class Node:
                     for loop in loops:
                         loop.cancel()
                     self.spawn(self.emulation.leave())
+                    self.spawn(self.peers.leave())
                     await self._stop_tasks()
         finally:
             REGISTRY.unregister(collector)
@@ -228,6 +242,11 @@ class Node:
     def channel_count(self) -> int:
         return len(self._channels)
 
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """Those with members, or with newcomers on their way in."""
+        return self._channels
+
     def channel(self, name: str) -> Channel:
         channel = self._channels.get(name)
         if channel is None:
@@ -288,13 +307,10 @@ class Node:
 
     def _receive(self, name: str, message: Message) -> None:
         channel = self._channels.get(name)
-        if channel is None and name != self.emulation.address:
-            return
+        receive = channel.receive if channel else self._between_nodes.get(name)
         try:
-            if channel is None:
-                self.emulation.receive(message)
-            else:
-                channel.receive(message)
+            if receive is not None:
+                receive(message)
         except Exception:
             # One message that cannot be handled must not cost the others their connection
             logger.exception("a message in channel %s could not be handled", name)
@@ -367,16 +383,9 @@ class Node:
         with tolerating("position checks"):
             for start in range(0, len(followed), _CHECKED_AT_ONCE):
                 part = followed[start : start + _CHECKED_AT_ONCE]
-                remembered = await self._remembered_tops([each.name for each in part])
-                for channel, top in zip(part, remembered, strict=True):
-                    stored = await self.histories.durable_top(channel.namespace, channel.name)
-                    channel.check(newer(stored, top))
-
-    async def _remembered_tops(self, names: list[str]) -> list[Position | None]:
-        try:
-            return await self.broker.positions(names)
-        except BrokerDown:
-            return [None] * len(names)
+                tops = await self.histories.tops([(each.namespace, each.name) for each in part])
+                for channel, top in zip(part, tops, strict=True):
+                    channel.check(top)
 
 
 def _reaches(kind: str) -> bool:

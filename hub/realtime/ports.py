@@ -101,6 +101,9 @@ class DurableStreams(Protocol):
 
     async def position(self, stream: str) -> StreamPosition | None: ...
 
+    async def positions(self, streams: Sequence[str]) -> Mapping[str, StreamPosition]:
+        """Positions of those that were ever written to."""
+
     async def read(
         self, stream: str, *, after: int = 0, limit: int = 300, reverse: bool = False
     ) -> Sequence[StreamEntry]: ...

@@ -64,7 +64,6 @@ class Session:
         "_covered",
         "_deadline",
         "_expires",
-        "_info",
         "_ping_at",
         "_pong_by",
         "_queue",
@@ -78,6 +77,7 @@ class Session:
         "node",
         "personal",
         "secret",
+        "shown",
         "state",
         "subscriptions",
         "transport",
@@ -100,7 +100,7 @@ class Session:
         self.wakes_at = 0
         self._busy = False
         self._queue: deque[Command] | None = None
-        self._info = b""
+        self.shown = b""
         self._standing: Standing | None = None
         self.address = self.secret = ""
         self._ping_at = self._pong_by = self._expires = self._spent_until = 0.0
@@ -156,10 +156,8 @@ class Session:
         elif self._expires and now >= self._expires:
             self.close(CONNECTION_EXPIRED)
         else:
-            ends = self._standing.ends if self._standing else 0.0
-            if ends and now >= ends:
-                self._end_terms(now)
-            if now >= self._ping_at and not self._pong_by:
+            ends = self._end_terms(now) if self._standing else 0.0
+            if now >= self._ping_at and not self._pong_by and not self.closed:
                 self._ping(now)
             self._sleep(self._pong_by or self._ping_at, self._expires, ends)
 
@@ -205,7 +203,7 @@ class Session:
         """Learns from a verified token who this is."""
         self.user, self.device = claims.user, claims.device
         self.node.people.enter(self.user)
-        self._info = msgspec.json.encode(claims.info) if claims.info else b""
+        self.shown = msgspec.json.encode(claims.info) if claims.info else b""
         self.extend(claims)
 
     def extend(self, claims: "ConnectionClaims") -> None:
@@ -242,7 +240,7 @@ class Session:
     def info_in(self, name: str) -> bytes:
         """This client as others in the channel of that name see it."""
         terms = self._standing.of(name) if self._standing else None
-        shown = msgspec.Raw(self._info) if self._info else msgspec.UNSET
+        shown = msgspec.Raw(self.shown) if self.shown else msgspec.UNSET
         here = msgspec.Raw(terms.info) if terms and terms.info else msgspec.UNSET
         return msgspec.json.encode(ClientInfo(self.user, self.client, shown, here))
 
@@ -271,11 +269,13 @@ class Session:
         """The channels that the connection's token opened."""
         return self._standing.granted if self._standing else set()
 
-    def _end_terms(self, now: float) -> None:
+    def _end_terms(self, now: float) -> float:
+        """Ends what is over; the next end, 0 for none."""
         for name in self._standing.ended(now) if self._standing else ():
             channel = self.subscriptions.get(name)
             if channel is not None:
                 self._stop(channel, SUBSCRIPTION_EXPIRED, UNSUBSCRIBED_EXPIRED)
+        return self._standing.ends if self._standing else 0.0
 
     def unsubscribe(self, channel: "Channel") -> None:
         """Forgets a subscription; no push of the channel follows."""

@@ -137,8 +137,8 @@ def test_metrics_start_at_zero_and_follow_the_tally() -> None:
 
     registry = CollectorRegistry()
     registry.register(NodeCollector(Counted()))  # type: ignore[arg-type]
-    Counted.tally.deliveries = 41
+    Counted.tally.of("chat").deliveries = 41
     text = generate_latest(registry).decode()
     assert "hub_realtime_connections 2.0" in text
-    assert "hub_realtime_deliveries_total 41.0" in text
+    assert 'hub_realtime_deliveries_total{namespace="chat"} 41.0' in text
     assert 'hub_realtime_disconnects_total{code="3008"} 0.0' in text
