@@ -21,7 +21,7 @@ from hub.settings import Secret
 
 __all__ = ["RealtimeConfig", "load_config", "read_config"]
 
-_NAME = re.compile(r"[-a-zA-Z0-9_.]{2,}")
+_NAME = re.compile(r"[-a-zA-Z0-9_.]+")
 _PRODUCT_ONLY = frozenset({"durable", "personal", "members_only", "typing"})
 _OFF: Mapping[str, Any] = {
     "history_size": 0,
@@ -193,7 +193,7 @@ class _Reader:
                 self._faults.append(f"{path}.{name}: {_plain(fault)}")
         namespace = Namespace(**kept)
         if named and not _NAME.fullmatch(namespace.name):
-            self._faults.append(f"{path}.name must be letters, digits, - _ or ., at least two")
+            self._faults.append(f"{path}.name must be letters, digits, - _ or .")
         for option in ("force_recovery", "force_positioning", "allow_recovery"):
             if getattr(namespace, option) and not namespace.numbered:
                 self._faults.append(f"{path}.{option} needs history_size and history_ttl")

@@ -127,7 +127,9 @@ async def _arrive(
     try:
         for name, grant in channels.items():
             request = wanted.get(name) or SubscribeRequest()
-            arrival = await enter(session, name, request, grant, server_side=name != own)
+            arrival = await enter(
+                session, name, request, grant, server_side=name != own, by_connection=name in grants
+            )
             arrivals.append(arrival)
             if name == own:
                 session.personal = arrival.channel

@@ -151,25 +151,25 @@ async def enter(
     grant: Grant | None = None,
     *,
     server_side: bool = False,
+    by_connection: bool = False,
 ) -> Arrival:
     """Stands before a channel that is open to the session. Who calls this answers for that, and
-    then calls ``settle`` and ``join``, or ``abandon``. Raises ``BrokerDown``, ``DatabaseDown``,
-    or ``Refusal`` for a channel that cannot be."""
+    then calls ``settle`` and ``join``, or ``abandon``. ``by_connection``: the grant is of the
+    connection's own token. Raises ``BrokerDown``, ``DatabaseDown``, or ``Refusal`` for a channel
+    that cannot be."""
     node = session.node
-    channel = node.channel(name)
+    namespace = node.namespaces.of(name)
+    wish = wish_of(request, namespace)
     override = grant.override if grant else Override()
-    terms = terms_for(
-        channel.namespace, request, user=session.user, policy=node.client, override=override
-    )
+    terms = terms_for(namespace, request, user=session.user, policy=node.client, override=override)
     ttl = 0
     if grant is not None:
         ttl = session.seconds_until(grant.expires_at)
-        granted = server_side or session.personal is channel
         ends = session.ends_after(ttl)
-        terms = msgspec.structs.replace(terms, granted=granted, info=grant.info, ends=ends)
+        terms = msgspec.structs.replace(terms, granted=by_connection, info=grant.info, ends=ends)
     if server_side:
         terms = msgspec.structs.replace(terms, server_side=True)
-    wish = wish_of(request, channel.namespace)
+    channel = node.channel(name)  # from here on it is held, or let go by what fails
     wants_old = request.recover and terms.recoverable
     missed = await channel.admit(Position(request.offset, request.epoch) if wants_old else None)
     return Arrival(channel, request, terms, missed, grant.data if grant else b"", ttl, wish)

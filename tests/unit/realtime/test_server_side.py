@@ -163,3 +163,21 @@ async def test_what_comes_while_other_channels_are_awaited_is_in_the_reply_once(
     await fill(world, "user:#ada", 4)
     assert peer.received == [2, 3, 4]
     assert watcher.received == [2, 3, 4]
+
+
+async def test_a_refresh_with_the_same_channels_goes_on(gateway: Any, signed: Sign) -> None:
+    world = await gateway(RULES)
+    token = signed(sub="ada", channels=["user:#ada", "easy:1"])
+    peer = await world.connected(token)
+    assert "refresh" in await peer.ask(refresh={"token": token})
+    peer.say({"id": 9, "refresh": {"token": signed(sub="ada", channels=["user:#ada"])}})
+    assert peer.closed == (3010, "insufficient state")
+
+
+async def test_a_wish_that_cannot_be_leaves_no_channel_behind(gateway: Any, signed: Sign) -> None:
+    world = await gateway(RULES)
+    peer = await world.connected(signed(sub="ada"))
+    before = world.node.channel_count
+    wish = {"channel": "news:1", "tf": {"key": "a", "cmp": "eq", "val": "b"}}
+    assert (await peer.ask(subscribe=wish))["error"]["code"] == 107
+    assert world.node.channel_count == before
