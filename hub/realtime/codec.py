@@ -80,13 +80,14 @@ class JsonCodec:
         return b'{"push":%b}' % self._encoder.encode(push)
 
     def publication(self, channel: str, publication: Publication) -> bytes:
-        return self._publication(channel, publication, publication.data)
+        return self._publication(channel, publication, publication.data, b"")
 
     def patch(self, channel: str, publication: Publication, patch: bytes | None) -> bytes:
         data = self.patchable(patch) if patch is not None else None
-        if data is None:
-            return self._publication(channel, publication, self.patchable(publication.data))
-        return self._publication(channel, publication, data, delta=True)
+        if data is not None:
+            return self._publication(channel, publication, data, b',"delta":true')
+        whole = self.patchable(publication.data) or b"null"
+        return self._publication(channel, publication, whole, b"")
 
     def patchable(self, data: bytes) -> bytes | None:
         try:
@@ -95,22 +96,19 @@ class JsonCodec:
             return None
 
     def _publication(
-        self, channel: str, publication: Publication, data: bytes | None, *, delta: bool = False
+        self, channel: str, publication: Publication, data: bytes, delta: bytes
     ) -> bytes:
-        parts = [b'{"push":{"channel":', self._encoder.encode(channel)]
-        parts += (b',"pub":{"data":', data or b"null")
-        if publication.info:
-            parts += (b',"info":', publication.info)
-        if publication.offset:
-            parts.append(b',"offset":%d' % publication.offset)
-        if publication.tags:
-            parts += (b',"tags":', self._encoder.encode(publication.tags))
-        if delta:
-            parts.append(b',"delta":true')
-        if publication.time_ms:
-            parts.append(b',"time":%d' % publication.time_ms)
-        parts.append(b"}}}")
-        return b"".join(parts)
+        """``delta`` is that member with its comma, or nothing."""
+        info, tags = publication.info, publication.tags
+        return b'{"push":{"channel":%b,"pub":{"data":%b%b%b%b%b%b}}}' % (
+            self._encoder.encode(channel),
+            data,
+            b',"info":%b' % info if info else b"",
+            b',"offset":%d' % publication.offset if publication.offset else b"",
+            b',"tags":%b' % self._encoder.encode(tags) if tags else b"",
+            delta,
+            b',"time":%d' % publication.time_ms if publication.time_ms else b"",
+        )
 
     def presence_change(self, channel: str, kind: str, info: bytes) -> bytes:
         return b'{"push":{"channel":%b,"%b":{"info":%b}}}' % (
