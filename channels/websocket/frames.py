@@ -7,7 +7,15 @@ control frames whole and short, text in UTF-8, messages of at most 64 KiB. The r
 
 from enum import IntEnum
 
-__all__ = ["MOST_BYTES", "FrameFault", "FrameReader", "Opcode", "close_frame", "pong_frame"]
+__all__ = [
+    "MOST_BYTES",
+    "FrameFault",
+    "FrameReader",
+    "Opcode",
+    "close_code",
+    "close_frame",
+    "pong_frame",
+]
 
 MOST_BYTES = 65_536
 
@@ -22,6 +30,8 @@ class Opcode(IntEnum):
 
 
 _OPCODES = frozenset(Opcode)
+# What a peer may close with (RFC 6455, section 7.4, and the registry it opened)
+_CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015)))
 
 
 class FrameFault(Exception):
@@ -76,6 +86,8 @@ class FrameReader:
             if have < head:
                 return None
             size = int.from_bytes(buffer[start + 2 : start + head], "big")
+            if size < 126 or (head == 10 and not 65_536 <= size < 2**63):
+                raise FrameFault(1002, "length not in its shortest form")
         if size + len(self._parts or b"") > MOST_BYTES:
             raise FrameFault(1009, "message too big")
         if have < head + 4 + size:
@@ -112,6 +124,20 @@ class FrameReader:
             except UnicodeDecodeError:
                 raise FrameFault(1007, "text is not UTF-8") from None
         return self._opcode, payload
+
+
+def close_code(payload: bytes) -> int:
+    """The code in a peer's close frame; 1000 where it gave none. Raises ``FrameFault``."""
+    if not payload:
+        return 1000
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) < 2 or not (code in _CLOSE_CODES or 3000 <= code <= 4999):
+        raise FrameFault(1002, "bad close code")
+    try:
+        payload[2:].decode()
+    except UnicodeDecodeError:
+        raise FrameFault(1007, "close reason is not UTF-8") from None
+    return code
 
 
 def close_frame(code: int, reason: str) -> bytes:

@@ -8,7 +8,14 @@ the kernel to take it, the session ends with 3008.
 import asyncio
 from typing import Protocol
 
-from channels.websocket.frames import FrameFault, FrameReader, Opcode, close_frame, pong_frame
+from channels.websocket.frames import (
+    FrameFault,
+    FrameReader,
+    Opcode,
+    close_code,
+    close_frame,
+    pong_frame,
+)
 from hub.realtime import SLOW, WRONG_PROTOCOL, Encoding, Node, Session
 
 __all__ = ["SlimProtocol"]
@@ -74,7 +81,7 @@ class SlimProtocol(asyncio.Protocol):
                 self._session.receive(payload)
             elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
                 self._session.close(WRONG_PROTOCOL)
-            elif opcode is Opcode.PING:
+            elif opcode is Opcode.PING and not self._closing:
                 self._transport.write(pong_frame(payload))
             elif opcode is Opcode.CLOSE:
                 self._answer_close(payload)
@@ -125,9 +132,13 @@ class SlimProtocol(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _answer_close(self, payload: bytes) -> None:
+        try:
+            code = close_code(payload)
+        except FrameFault as fault:
+            self._fail(fault)
+            return
         if not self._closing:
             self._closing = True
-            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1000
             self._transport.write(close_frame(code, ""))
         self._session.lost()
         self._transport.close()
