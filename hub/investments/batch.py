@@ -110,10 +110,11 @@ def arguments(
             order.texts.made % (ids[first], at, investment_id, person, name, amount),
             order.texts.confirmed % (ids[first + 1], at, investment_id, amount),
         )
-    starts, rows = [1], list[tuple[int, bool, str, str]]()
-    for terms in offerings:
-        rows += _rows(terms.owner_id, (offering_stream(terms.id),))
-        starts.append(len(rows) + 1)
+    rows = [
+        (n, *row)
+        for n, terms in enumerate(offerings, 1)
+        for row in _rows(terms.owner_id, (offering_stream(terms.id),))
+    ]
     return [
         now,
         ids[: len(orders)],
@@ -127,7 +128,6 @@ def arguments(
         ids[len(orders) :],
         data,
         [terms.id for terms in offerings],
-        starts,
         *map(list, zip(*rows, strict=True)),
         _KINDS,
         closed_body(),

@@ -142,6 +142,7 @@ DECLARE
     v_accepted integer := 0;
     v_written  integer;
     v_known    integer;
+    v_posting_of integer[] := p_leg_account;
     v_first_leg integer; v_leg integer := 0;
     v_first_guard integer; v_guard integer := 0;
     v_n integer;
@@ -195,7 +196,8 @@ BEGIN
                 SELECT w.key, w."window", w.total
                 FROM unnest(p_counter_key, p_counter_window, p_counter_total)
                      WITH ORDINALITY AS w (key, "window", total, n)
-                WHERE w.n <> ALL (coalesce(v_found, '{}')) ORDER BY w.n
+                WHERE NOT EXISTS (SELECT FROM unnest(v_found) AS f (n) WHERE f.n = w.n)
+                ORDER BY w.n
                 ON CONFLICT (key, "window") DO UPDATE SET used = c.used + excluded.used
                 RETURNING c.ctid, c.key, c."window", c.used
             )
@@ -216,6 +218,9 @@ BEGIN
         v_first_guard := v_guard + 1;
         v_leg := p_leg_until[v_posting];
         v_guard := p_guard_until[v_posting];
+        FOR v_l IN v_first_leg .. v_leg LOOP
+            v_posting_of[v_l] := v_posting;
+        END LOOP;
         CONTINUE WHEN p_outcome[v_posting] <> 0;
         FOR v_l IN v_first_leg .. v_leg LOOP
             v_n := p_leg_account[v_l];
@@ -282,11 +287,11 @@ BEGIN
         ON CONFLICT (reference) DO NOTHING RETURNING id
     ), entered AS (
         INSERT INTO entries (posting_id, account_id, currency, amount, balance)
-        SELECT p.id, p_account[p_leg_account[l.n]], p_account_currency[p_leg_account[l.n]],
-               p_leg_amount[l.n], o_leg_balance[l.n]
-        FROM unnest(p_id, p_outcome, p_leg_until) WITH ORDINALITY AS p (id, outcome, until, n),
-             generate_series(coalesce(p_leg_until[p.n - 1], 0) + 1, p.until) AS l (n)
-        WHERE p.outcome = 0 AND (SELECT count(*) FROM posted) = v_accepted
+        SELECT p_id[l.posting], p_account[l.account], p_account_currency[l.account], l.amount,
+               l.balance
+        FROM unnest(v_posting_of, p_leg_account, p_leg_amount, o_leg_balance)
+             AS l (posting, account, amount, balance)
+        WHERE p_outcome[l.posting] = 0 AND (SELECT count(*) FROM posted) = v_accepted
     ), moved AS (
         UPDATE accounts a SET posted = w.posted
         FROM unnest(v_row, v_posted) AS w (ctid, posted)

@@ -60,9 +60,9 @@ CREATE TRIGGER investments_never_deleted BEFORE DELETE OR TRUNCATE ON investment
 -- of refusals that begin with a figure. p_refused is the answer of an item that was refused before
 -- it came here. p_closed is the answer where the offering takes no more money.
 --
--- Each item has two events, one after the other, of the kinds p_kind: the first goes to the rows
--- of its offering, numbered from p_offer_row[offer] to before p_offer_row[offer + 1], and ends in
--- what is in escrow; the second goes to the investor's stream and ends in what is in the wallet.
+-- Each item has two events, one after the other, of the kinds p_kind: the first goes to the outbox
+-- rows of its offering (p_row_offer to p_row_recipients, an element per row) and ends in what is in
+-- escrow; the second goes to the investor's stream and ends in what is in the wallet.
 --
 -- o_status: 201 or 422 with the answer in o_body (new or stored under the key), 1 the key is in
 -- flight, 2 the key was used with another body. o_raised: what is in escrow after a new one.
@@ -76,9 +76,9 @@ CREATE FUNCTION invest_batch(
     p_principal text[], p_route text[], p_key text[], p_lock bigint[], p_hash bytea[],
     p_investor uuid[], p_shard smallint[], p_stream text[], p_offer integer[],
     p_answer text[], p_refused text[], p_event uuid[], p_data text[],
-    p_offering uuid[], p_offer_row integer[],
-    p_row_shard smallint[], p_row_lead boolean[], p_row_streams text[], p_row_recipients text[],
-    p_kind text[], p_closed text, p_funds_tail text, p_limit_tail text[],
+    p_offering uuid[],
+    p_row_offer integer[], p_row_shard smallint[], p_row_lead boolean[], p_row_streams text[],
+    p_row_recipients text[], p_kind text[], p_closed text, p_funds_tail text, p_limit_tail text[],
     OUT o_status integer[], OUT o_body text[], OUT o_raised bigint[]
 ) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -169,7 +169,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- The outbox ids are drawn in the order of the items: nested loops keep it.
+    -- The outbox ids are drawn in the order of the items.
     WITH made AS (
         INSERT INTO investments
             (id, offering_id, investor_id, amount, currency, posting_id, made_at)
@@ -181,23 +181,28 @@ BEGIN
     ), told AS (
         INSERT INTO outbox (shard, lead, event_id, kind, data, streams, recipients, actor,
                             evidence, recorded_at)
-        SELECT e.shard, e.lead, p_event[2 * w.n - 2 + e.k], p_kind[e.k],
-               convert_to(p_data[2 * w.n - 2 + e.k] || v_balance[2 * w.n + 1 - e.k]
-                          || ',"currency":"' || p_account_currency[p_leg_account[2 * w.n]]
+        SELECT CASE e.k WHEN 1 THEN p_row_shard[e.place] ELSE p_shard[e.n] END,
+               e.k = 2 OR p_row_lead[e.place], p_event[2 * e.n - 2 + e.k], p_kind[e.k],
+               convert_to(p_data[2 * e.n - 2 + e.k] || v_balance[2 * e.n + 1 - e.k]
+                          || ',"currency":"' || p_account_currency[p_leg_account[2 * e.n]]
                           || '"}}', 'UTF8'),
-               e.streams, e.recipients, 'person:' || w.investor,
-               CASE WHEN e.lead THEN w.digest ELSE '' END, p_recorded_at
-        FROM unnest(v_outcome, p_offer, p_investor, p_digest)
-             WITH ORDINALITY AS w (outcome, offer, investor, digest, n),
-             LATERAL (
-                 SELECT 1 AS k, p_row_shard[r.n] AS shard, p_row_lead[r.n] AS lead,
-                        string_to_array(p_row_streams[r.n], ' ') AS streams,
-                        string_to_array(p_row_recipients[r.n], ' ')::uuid[] AS recipients
-                 FROM generate_series(p_offer_row[w.offer], p_offer_row[w.offer + 1] - 1) AS r (n)
-                 UNION ALL
-                 SELECT 2, p_shard[w.n], true, ARRAY[p_stream[w.n]], ARRAY[w.investor]
-             ) AS e
-        WHERE w.outcome = 0
+               CASE e.k WHEN 1 THEN string_to_array(p_row_streams[e.place], ' ')
+                        ELSE ARRAY[p_stream[e.n]] END,
+               CASE e.k WHEN 1 THEN string_to_array(p_row_recipients[e.place], ' ')::uuid[]
+                        ELSE ARRAY[p_investor[e.n]] END,
+               'person:' || p_investor[e.n],
+               CASE WHEN e.k = 2 OR p_row_lead[e.place] THEN p_digest[e.n] ELSE '' END,
+               p_recorded_at
+        FROM (
+            SELECT w.n, 1 AS k, r.n AS place
+            FROM unnest(v_outcome, p_offer) WITH ORDINALITY AS w (outcome, offer, n)
+            JOIN unnest(p_row_offer) WITH ORDINALITY AS r (offer, n) ON r.offer = w.offer
+            WHERE w.outcome = 0
+            UNION ALL
+            SELECT w.n, 2, 0 FROM unnest(v_outcome) WITH ORDINALITY AS w (outcome, n)
+            WHERE w.outcome = 0
+            ORDER BY 1, 2, 3
+        ) AS e
     )
     INSERT INTO idempotency_keys
         (principal, route, key, request_hash, status, body, recorded_at)
