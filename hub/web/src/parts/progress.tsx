@@ -20,7 +20,7 @@ export function Progress({ raised, target }: { raised: Money; target: Money }) {
         aria-valuenow={percent}
         aria-valuetext={`${percent}%, ${figures}`}
       >
-        <div class="fill" style={{ width: `${percent}%` }} />
+        {percent > 0 && <div class="fill" style={{ width: `${percent}%` }} />}
       </div>
       <p class="figures">
         <span>{figures}</span>
