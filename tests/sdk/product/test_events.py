@@ -1,0 +1,74 @@
+"""The product's own events, from the outbox to an SDK, and its word back to the escalation."""
+
+from typing import Any
+
+import pytest
+
+from hub.clock import SystemClock
+from hub.identity import Person
+from hub.ids import OfferingId, PaymentId, new_id
+from hub.investments.events import EscrowReleased
+from hub.money import Money
+from hub.payments.events import PaymentSettled
+from hub.redis_client import RedisClient
+from tests.sdk.client import Refused
+
+CLOCK = SystemClock()
+
+
+def settled(minor_units: int) -> PaymentSettled:
+    amount = Money(minor_units, "KES")
+    payment = PaymentId(new_id(CLOCK.now()))
+    return PaymentSettled(
+        payment_id=payment, amount=amount, gateway="paystack", wallet_balance=amount
+    )
+
+
+def released() -> EscrowReleased:
+    return EscrowReleased(
+        offering_id=OfferingId(new_id(CLOCK.now())),
+        offering_title="Cold store",
+        business_name="Otieno Fresh",
+        amount=Money(100, "KES"),
+        wallet_balance=Money(100, "KES"),
+    )
+
+
+async def test_an_event_reaches_its_person_and_the_pong_ends_its_escalation(
+    open_theirs: Any, person: Person, tell: Any, reached: Any
+) -> None:
+    client, own = await open_theirs(), f"personal:#{person.id}"
+    assert (await client.until("subscribed", own))["recoverable"]
+    await tell(settled(250_000))
+    got = (await client.until("publication", own))["data"]
+    assert got["event"] == "payment.settled"
+    assert got["amount"] == {"amount": 250_000, "currency": "KES"}
+    await reached("payment.settled", "reached")
+
+
+async def test_a_critical_event_waits_until_it_was_seen(
+    open_theirs: Any, person: Person, tell: Any, reached: Any
+) -> None:
+    client, own = await open_theirs(), f"personal:#{person.id}"
+    await client.until("subscribed", own)
+    await tell(released())
+    offset = (await client.until("publication", own))["offset"]
+    assert await client.rpc("ack", {"offset": offset}) is None
+    await reached("escrow.released", "pending")
+    assert await client.rpc("seen", {"offset": offset}) is None
+    await reached("escrow.released", "reached")
+
+
+async def test_sync_brings_what_recovery_cannot(
+    open_theirs: Any, redis: RedisClient, tell: Any
+) -> None:
+    for n in range(1, 6):
+        await tell(settled(n))
+    await redis.flushall()
+    client = await open_theirs()
+    page = await client.rpc("sync", {"after": 1, "limit": 3})
+    found = [each["data"]["amount"]["amount"] for each in page["publications"]]
+    assert (found, page["offset"]) == ([2, 3, 4], 5)
+    with pytest.raises(Refused) as refused:
+        await client.rpc("nothing", {})
+    assert refused.value.code == 104
