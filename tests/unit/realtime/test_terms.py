@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from hub.realtime import Position
+from hub.realtime import Grant, Position
+from hub.realtime.subscribing import enter
+from hub.realtime.wire import SubscribeRequest
 
 Sign = Callable[..., str]
 
@@ -300,3 +302,18 @@ async def test_pings_can_be_slower_or_left_out(gateway: Any, signed: Sign) -> No
     await world.pass_time(200)
     assert peer.pings >= 3
     assert peer.closed is None
+
+
+async def test_a_subscription_of_the_servers_that_ends_takes_the_connection_along(
+    gateway: Any, signed: Sign, clock: Any
+) -> None:
+    world = await gateway(RULES)
+    peer = await world.connected(signed(sub="ada"))
+    grant = Grant(expires_at=int(clock.now().timestamp()) + 5)
+    arrival = await enter(peer.session, "forced:1", SubscribeRequest(), grant, server_side=True)
+    assert arrival.settle(peer.session).expires
+    arrival.join(peer.session)
+    await keep_alive(world, peer, 29)
+    assert peer.closed is None
+    await keep_alive(world, peer, 3)
+    assert peer.closed == (3006, "subscription expired")
