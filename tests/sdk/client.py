@@ -78,7 +78,7 @@ class SdkClient(ABC):
     @abstractmethod
     async def subscribe(self, channel: str, *, tokens: Sequence[str] = (), **options: Any) -> None:
         """``tokens`` are what the application has when the SDK asks, one after the other.
-        Options: recoverable, positioned, join_leave, delta, tags_filter."""
+        Options: recoverable, positioned, join_leave, delta, tags_filter, since."""
 
     @abstractmethod
     async def subscribe_many(self, channels: Sequence[str], **options: Any) -> None:

@@ -41,6 +41,14 @@ class PythonClient(SdkClient):
 
         return next_token
 
+    def _positions(self, since: dict[str, Any]) -> Callable[[str], Awaitable[StreamPosition]]:
+        """This SDK asks for the stored position instead of being given it."""
+
+        async def position(_: str) -> StreamPosition:
+            return StreamPosition(**since)
+
+        return position
+
     def encode(self, data: Any) -> Any:
         return json.dumps(data).encode() if self._binary else data
 
@@ -77,6 +85,8 @@ class PythonClient(SdkClient):
                 options["delta"] = DeltaType(options["delta"])
             if options.get("tags_filter"):
                 options["tags_filter"] = FilterNode(options["tags_filter"])
+            if options.get("since"):
+                options["get_state"] = self._positions(options.pop("since"))
             events = _ChannelListener(self, channel)
             options.setdefault("min_resubscribe_delay", 0.05)
             subscription = self._client.new_subscription(channel, events, **options)

@@ -54,6 +54,40 @@ async def test_a_killed_node_costs_nobody_a_publication(
     assert ada.data(channel) == [1, 2, 3]
 
 
+async def test_a_node_that_stops_sends_its_clients_to_another(
+    open_client: Any, channel: str, road: Road, gateway: Gateway, servers: Addresses
+) -> None:
+    async with gateway_alone(servers.redis_url) as stopping:
+        road.leads_to = stopping.port
+        client = await open_client()
+        await client.connected()
+        await client.subscribed(channel)
+        road.leads_to = gateway.port
+        await stopping.stop()
+    left = await client.until("connecting", count=2)
+    assert (left["code"], left["reason"]) == (3001, "shutdown")
+    assert (await client.until("subscribed", channel, count=2))["recovered"]
+
+
+async def test_a_position_that_the_application_stored_is_where_it_continues(
+    open_client: Any, channel: str, publish: Any
+) -> None:
+    before = await open_client()
+    await before.connected()
+    epoch = (await before.subscribed(channel))["epoch"]
+    for n in range(1, 6):
+        await publish(channel, n)
+    stored = (await before.until("publication", channel, count=2))["offset"]
+    epoch = epoch or (await before.history(channel))["epoch"]
+    await before.disconnect()
+    after = await open_client()
+    await after.connected()
+    entered = await after.subscribed(channel, since={"offset": stored, "epoch": epoch})
+    assert entered["recovered"]
+    await after.until("publication", channel, count=3)
+    assert after.data(channel) == [3, 4, 5]
+
+
 async def test_a_wiped_stream_is_said_and_never_guessed(
     open_client: Any, channel: str, road: Road, gateway: Gateway, redis: RedisClient
 ) -> None:
