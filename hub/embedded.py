@@ -55,7 +55,7 @@ def embedded_servers(
     data_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_owner(data_dir / "servers.lock"))
-        sockets = _socket_folder(data_dir)
+        sockets = stack.enter_context(_socket_folder(data_dir))
         stack.enter_context(_postgres(data_dir, sockets, durable, lost))
         stack.enter_context(_valkey(data_dir, sockets, durable, lost))
         yield Addresses(
@@ -76,7 +76,7 @@ def embedded_valkey(
     data_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_owner(data_dir / "servers.lock"))
-        sockets = _socket_folder(data_dir)
+        sockets = stack.enter_context(_socket_folder(data_dir))
         stack.enter_context(_valkey(data_dir, sockets, durable, lost))
         yield f"unix://{sockets}/valkey.sock"
 
@@ -96,13 +96,20 @@ def _only_owner(path: Path) -> Iterator[None]:
         yield
 
 
-def _socket_folder(data_dir: Path) -> Path:
+@contextmanager
+def _socket_folder(data_dir: Path) -> Iterator[Path]:
+    """A private folder with a short path, which goes with the block."""
     digest = sha256(str(data_dir.resolve()).encode()).hexdigest()[:8]
     folder = Path(tempfile.gettempdir()) / f"bvester-{os.getuid()}-{digest}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid not in (os.getuid(), _NOBODY):
+    ours = {os.getuid(), _NOBODY} if os.getuid() == 0 else {os.getuid()}
+    if folder.is_symlink() or folder.stat().st_uid not in ours:
         raise EmbeddedFault(f"{folder} belongs to somebody else; remove it and start again.")
-    return folder
+    folder.chmod(0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # PostgreSQL
@@ -160,6 +167,8 @@ def _postgres_programs() -> Path:
 def _postgres(data_dir: Path, sockets: Path, durable: bool, lost: Lost) -> Iterator[None]:
     programs, data = _postgres_programs(), data_dir / "postgres"
     who = _identity([programs, data_dir])
+    if who.uid is not None:  # who may pass through this folder still reads nothing in it
+        data_dir.chmod(data_dir.stat().st_mode | stat.S_IXOTH)
     _stop_orphan(data / "postmaster.pid", signal.SIGINT, "postgres")
     if not (data / "PG_VERSION").exists():
         _init_postgres(programs, data, who)
@@ -177,7 +186,9 @@ def _postgres(data_dir: Path, sockets: Path, durable: bool, lost: Lost) -> Itera
         options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     if who.uid is not None:
-        _give_to_nobody(data, sockets)
+        _give_to(who.uid, data, sockets)
+    elif os.getuid() == 0 and data.stat().st_uid != 0:
+        _give_to(0, data, sockets)  # an earlier start ran as nobody; in a namespace it is root's
     ready = [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-U", "hub"]
     server = Server(
         name="PostgreSQL",
@@ -209,9 +220,9 @@ def _init_postgres(programs: Path, data: Path, who: _AsUser) -> None:
     fresh.rename(data)
 
 
-def _give_to_nobody(data: Path, sockets: Path) -> None:
+def _give_to(owner: int, data: Path, sockets: Path) -> None:
     for path in (sockets, data, *data.rglob("*")):
-        os.chown(path, _NOBODY, _NOBODY)
+        os.chown(path, owner, owner)
 
 
 def _make_database(programs: Path, sockets: Path) -> None:
