@@ -63,6 +63,8 @@ def connect(
         _not_before(session, claims.expires_at)
     if node.people.full(claims.user):
         raise Refusal(CONNECTION_LIMIT)
+    if len(request.subs) > node.client.channel_limit:
+        raise Refusal(LIMIT_EXCEEDED)  # before anybody is asked about each of them
     grants = _grants(claims)
     _known(session, {*grants, *request.subs})
     session.identify(claims)

@@ -133,6 +133,9 @@ async def test_a_token_may_not_open_more_channels_than_a_connection_has(
     many = [f"news:{n}" for n in range(128)]
     reply = await world.peer().ask(connect={"token": signed(sub="ada", channels=many)})
     assert reply["error"]["code"] == 106
+    resumed = {f"news:{n}": {} for n in range(129)}
+    reply = await world.peer().ask(connect={"token": signed(sub="ada"), "subs": resumed})
+    assert reply["error"]["code"] == 106
     assert world.node.channel_count == 0
 
 
