@@ -6,12 +6,13 @@ under a limit that has room for one.
 """
 
 from hub.compliance.errors import KycRequired, OverTransactionLimit
-from hub.compliance.limits import investment_guards, issuer_guards, top_up_guards
+from hub.compliance.limits import investment_guards, issuer_guards, refund_guards, top_up_guards
 
 __all__ = [
     "KycRequired",
     "OverTransactionLimit",
     "investment_guards",
     "issuer_guards",
+    "refund_guards",
     "top_up_guards",
 ]

@@ -6,16 +6,19 @@ figures run by calendar year of that country. Limits hold per person, not per wa
 """
 
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from hub.compliance.errors import KycRequired, OverTransactionLimit
 from hub.countries import Country, KycTier, countries
 from hub.identity import Person
-from hub.ids import BusinessId
+from hub.ids import BusinessId, PersonId
 from hub.ledger import Guard
 from hub.money import Money
 
-__all__ = ["investment_guards", "issuer_guards", "top_up_guards"]
+__all__ = ["investment_guards", "issuer_guards", "refund_guards", "top_up_guards"]
+
+_QUARTER = 15  # minutes: no day begins between quarters, in any time zone in use
 
 
 def investment_guards(person: Person, amount: Money, at: datetime) -> list[Guard]:
@@ -24,17 +27,33 @@ def investment_guards(person: Person, amount: Money, at: datetime) -> list[Guard
     Raises ``KycRequired`` or ``OverTransactionLimit`` where no counter is needed to say no.
     """
     country, tier = _tier(person, amount)
-    local = at.astimezone(ZoneInfo(country.timezone))
-    guards = [_counter("investor_daily", person, amount, f"{local:%Y-%m-%d}", tier.daily)]
-    guards.append(_counter("investor_yearly", person, amount, f"{local:%Y}", tier.invested_yearly))
+    return _investor_guards(person.id, amount, tier, *_windows(country.timezone, at))
+
+
+def refund_guards(person_id: PersonId, kyc_level: int, amount: Money, at: datetime) -> list[Guard]:
+    """Guards that give back what an investment made at ``at`` took from the investor's figures."""
+    country = _country_of(amount.currency)
+    tier = country.tier(kyc_level) if country is not None else None
+    if country is None or tier is None:
+        return []
+    return _investor_guards(person_id, -amount, tier, *_windows(country.timezone, at))
+
+
+def _investor_guards(
+    person_id: PersonId, amount: Money, tier: KycTier, day: str, year: str
+) -> list[Guard]:
+    guards = (
+        _counter("investor_daily", person_id, amount, day, tier.daily),
+        _counter("investor_yearly", person_id, amount, year, tier.invested_yearly),
+    )
     return [guard for guard in guards if guard is not None]
 
 
 def top_up_guards(person: Person, amount: Money, at: datetime) -> list[Guard]:
     """Guards on one top-up: the day's figure of the person's KYC level. Raises as above."""
     country, tier = _tier(person, amount)
-    local = at.astimezone(ZoneInfo(country.timezone))
-    guard = _counter("top_up_daily", person, amount, f"{local:%Y-%m-%d}", tier.daily)
+    day, _ = _windows(country.timezone, at)
+    guard = _counter("top_up_daily", person.id, amount, day, tier.daily)
     return [guard] if guard is not None else []
 
 
@@ -44,7 +63,7 @@ def issuer_guards(
     """Guards on what one business may raise in a year under its country's crowdfunding rules."""
     if country.issuer_cap is None or amount.currency != country.currency:
         return []
-    year = f"{at.astimezone(ZoneInfo(country.timezone)):%Y}"
+    _, year = _windows(country.timezone, at)
     return [
         Guard(
             rule="issuer_yearly",
@@ -56,9 +75,27 @@ def issuer_guards(
     ]
 
 
+def _windows(timezone: str, at: datetime) -> tuple[str, str]:
+    """The local day and year of ``at``."""
+    quarter = at.minute - at.minute % _QUARTER
+    return _local_day(timezone, at.replace(minute=quarter, second=0, microsecond=0))
+
+
+@lru_cache(256)
+def _local_day(timezone: str, at: datetime) -> tuple[str, str]:
+    local = at.astimezone(ZoneInfo(timezone))
+    return f"{local:%Y-%m-%d}", f"{local:%Y}"
+
+
+@lru_cache(64)
+def _country_of(currency: str) -> Country | None:
+    """The country whose figures apply to money in ``currency``."""
+    return next((c for c in countries().values() if c.currency == currency), None)
+
+
 def _tier(person: Person, amount: Money) -> tuple[Country, KycTier]:
     """The country whose figures apply, and its tier of the person's level."""
-    country = next((c for c in countries().values() if c.currency == amount.currency), None)
+    country = _country_of(amount.currency)
     tier = country.tier(person.kyc_level) if country is not None else None
     if country is None or tier is None:
         raise KycRequired(
@@ -80,13 +117,13 @@ def _tier(person: Person, amount: Money) -> tuple[Country, KycTier]:
 
 
 def _counter(
-    rule: str, person: Person, amount: Money, window: str, ceiling: int | None
+    rule: str, person_id: PersonId, amount: Money, window: str, ceiling: int | None
 ) -> Guard | None:
     if ceiling is None:
         return None
     return Guard(
         rule=rule,
-        key=f"{rule}:{person.id}:{amount.currency}",
+        key=f"{rule}:{person_id}:{amount.currency}",
         window=window,
         delta=amount.amount,
         ceiling=ceiling,

@@ -79,6 +79,7 @@ class OfferingFailed(Event, frozen=True, kw_only=True):
     owner, and everybody who watches the offering."""
 
     kind: ClassVar[str] = "offering.failed"
+    reach: ClassVar[Reach | None] = Reach()
 
     offering_id: OfferingId
     offering_title: str
@@ -91,6 +92,7 @@ class InvestmentRefunded(Event, frozen=True, kw_only=True):
     """Your money is back in your wallet, because the offering missed its target."""
 
     kind: ClassVar[str] = "investment.refunded"
+    reach: ClassVar[Reach | None] = Reach()
 
     investment_id: InvestmentId
     offering_id: OfferingId

@@ -11,7 +11,6 @@ __all__ = [
     "BACKINGS",
     "BUSINESS",
     "BUSINESSES_OF",
-    "BUSINESS_WALLETS",
     "CLOSE_OFFERING",
     "DUE",
     "INSERT_BUSINESS",
@@ -82,11 +81,6 @@ BACKINGS = _INVESTMENT.format(
     where="o.business_id = $1",
 )
 
-BUSINESS_WALLETS = """
-SELECT id, currency, posted, held, posted - held FROM accounts
-WHERE owner = $1 AND purpose = 'wallet' ORDER BY currency
-"""
-
 WALLETS = """
 SELECT owner, id FROM accounts
 WHERE owner = ANY ($1::text[]) AND purpose = 'wallet' AND currency = $2 AND stripe = 0
@@ -108,8 +102,9 @@ ORDER BY o.id
 """
 
 UNREFUNDED = """
-SELECT id, investor_id, amount FROM investments
-WHERE offering_id = $1 AND state = 'confirmed' ORDER BY id LIMIT $2
+SELECT i.id, i.investor_id, i.amount, i.made_at, coalesce(p.kyc_level, 0) AS kyc_level
+FROM investments i LEFT JOIN people p ON p.id = i.investor_id
+WHERE i.offering_id = $1 AND i.state = 'confirmed' ORDER BY i.id LIMIT $2
 """
 
 MARK_REFUNDED = "UPDATE investments SET state = 'refunded' WHERE id = ANY ($1::uuid[])"

@@ -13,8 +13,7 @@ from litestar.types import ControllerRouterHandler
 from hub.database import Connection, Database
 from hub.idempotency import Scope, request_hash
 from hub.identity import Principal, get_person
-from hub.ids import AccountId, BusinessId, InvestmentId, OfferingId, PersonId, parse_id
-from hub.investments import queries
+from hub.ids import BusinessId, InvestmentId, OfferingId, PersonId, parse_id
 from hub.investments.errors import BusinessNotFound
 from hub.investments.invest import Investing, InvestRequest
 from hub.investments.model import Backing, Business, Investment, Offering
@@ -27,6 +26,8 @@ from hub.investments.offerings import (
     list_open_offerings,
 )
 from hub.investments.texts import Made
+from hub.ledger import Holding, accounts_of
+from hub.limits import limit_by_person
 from hub.money import Money
 from hub.problems import MEDIA_TYPE
 
@@ -58,16 +59,6 @@ class BackingList(msgspec.Struct):
     next_cursor: str | None
 
 
-class WalletView(msgspec.Struct):
-    """What the business has in one currency, in minor units."""
-
-    id: AccountId
-    currency: str
-    posted: int
-    held: int
-    available: int
-
-
 class BusinessView(msgspec.Struct):
     """``wallets`` are shown to the owner and to staff only; null to others."""
 
@@ -76,7 +67,7 @@ class BusinessView(msgspec.Struct):
     name: str
     sector: str
     country: str
-    wallets: list[WalletView] | None
+    wallets: list[Holding] | None
 
 
 class BusinessList(msgspec.Struct):
@@ -87,6 +78,7 @@ class BusinessList(msgspec.Struct):
 @post(
     "/v1/investments",
     tags=["investments"],
+    guards=[limit_by_person("invest", rate_per_minute=60, burst=30)],
     responses={201: ResponseSpec(Made, description="The investment; its money is in escrow")},
 )
 async def invest(
@@ -191,8 +183,7 @@ def _may_see(principal: Principal, business: Business) -> bool:
 async def _view(connection: Connection, business: Business, *, private: bool) -> BusinessView:
     wallets = None
     if private:
-        rows = await connection.fetch(queries.BUSINESS_WALLETS, f"business:{business.id}")
-        wallets = [WalletView(*row) for row in rows]
+        wallets = await accounts_of(connection, f"business:{business.id}", "wallet")
     return BusinessView(
         business.id, business.owner_id, business.name, business.sector, business.country, wallets
     )

@@ -9,9 +9,12 @@ Cooling-off is zero and the one milestone is the target itself; both get tables 
 an offering can ask for more.
 """
 
+import asyncpg
 import msgspec
 
 from hub.clock import Clock
+from hub.compliance import issuer_guards, refund_guards
+from hub.countries import country
 from hub.database import Connection, Database
 from hub.events import append, offering_stream, poke
 from hub.ids import AccountId, InvestmentId, OfferingId, PersonId, PostingId, new_id
@@ -24,7 +27,17 @@ from hub.investments.events import (
     OfferingFunded,
 )
 from hub.investments.model import Terms, business_wallet, escrow_of, investor_wallet
-from hub.ledger import Leg, Posted, Posting, balance, lock_accounts, open_account, post, post_many
+from hub.ledger import (
+    Guard,
+    Leg,
+    Posted,
+    Posting,
+    balance,
+    lock_accounts,
+    open_account,
+    post,
+    post_many,
+)
 from hub.money import Money
 from hub.redis_client import RedisClient
 
@@ -198,6 +211,7 @@ async def _refund_some(tx: Connection, clock: Clock, offering_id: OfferingId) ->
                 Leg(terms.escrow_id, -row["amount"], terms.currency),
                 Leg(wallets[row["investor_id"]], row["amount"], terms.currency),
             ),
+            guards=_given_back(terms, row),
             effective_at=clock.now(),
         )
         for row in rows
@@ -223,6 +237,15 @@ async def _refund_some(tx: Connection, clock: Clock, offering_id: OfferingId) ->
             evidence=outcome.digest,
         )
     return True
+
+
+def _given_back(terms: Terms, row: asyncpg.Record) -> tuple[Guard, ...]:
+    """What the investment took from its investor's and the issuer's limits."""
+    amount, made_at = Money(row["amount"], terms.currency), row["made_at"]
+    return (
+        *refund_guards(row["investor_id"], row["kyc_level"], amount, made_at),
+        *issuer_guards(terms.business_id, country(terms.country), -amount, made_at),
+    )
 
 
 async def _terms(tx: Connection, offering_id: OfferingId) -> Terms:

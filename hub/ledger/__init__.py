@@ -6,7 +6,7 @@ business of the capability that posts, which also appends the event whose ``evid
 posting's digest.
 """
 
-from hub.ledger.accounts import account, balance, open_account, statement
+from hub.ledger.accounts import account, accounts_of, balance, open_account, statement, used
 from hub.ledger.batcher import Batcher
 from hub.ledger.errors import (
     DuplicateReference,
@@ -24,6 +24,7 @@ from hub.ledger.model import (
     Balance,
     Guard,
     Hold,
+    Holding,
     Leg,
     Posted,
     Posting,
@@ -44,6 +45,7 @@ __all__ = [
     "Guards",
     "Hold",
     "HoldClosed",
+    "Holding",
     "InsufficientFunds",
     "LedgerReport",
     "Leg",
@@ -54,6 +56,7 @@ __all__ = [
     "UnknownAccount",
     "UnknownHold",
     "account",
+    "accounts_of",
     "balance",
     "capture_hold",
     "expire_holds",
@@ -65,5 +68,6 @@ __all__ = [
     "posting_digest",
     "release_hold",
     "statement",
+    "used",
     "verify_ledger",
 ]

@@ -4,9 +4,9 @@ from hub.clock import Clock
 from hub.database import Connection
 from hub.ids import AccountId, new_id
 from hub.ledger import queries
-from hub.ledger.model import STRIPES, Account, AccountRef, Balance, StatementLine
+from hub.ledger.model import STRIPES, Account, AccountRef, Balance, Holding, StatementLine
 
-__all__ = ["account", "balance", "open_account", "statement"]
+__all__ = ["account", "accounts_of", "balance", "open_account", "statement", "used"]
 
 
 async def open_account(tx: Connection, clock: Clock, ref: AccountRef) -> Account:
@@ -46,6 +46,18 @@ async def balance(connection: Connection, ref: AccountRef) -> Balance:
     posted = sum(row["posted"] for row in rows)
     held = sum(row["held"] for row in rows)
     return Balance(posted, held, posted - held, ref.currency)
+
+
+async def accounts_of(connection: Connection, owner: str, purpose: str) -> list[Holding]:
+    """The owner's accounts for ``purpose``, one per currency, by currency code."""
+    rows = await connection.fetch(queries.ACCOUNTS_OF, owner, purpose)
+    return [Holding(*row) for row in rows]
+
+
+async def used(connection: Connection, key: str, window: str) -> int:
+    """What a guard's counter stands at."""
+    stands = await connection.fetchval(queries.USED, key, window)
+    return stands or 0
 
 
 async def statement(

@@ -25,6 +25,7 @@ __all__ = [
     "Guard",
     "Hold",
     "HoldState",
+    "Holding",
     "Leg",
     "Posted",
     "Posting",
@@ -168,6 +169,16 @@ class Balance(msgspec.Struct, frozen=True):
     held: int
     available: int
     currency: str
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """An account of an owner and what it holds, in minor units."""
+
+    id: AccountId
+    currency: str
+    posted: int
+    held: int
+    available: int
 
 
 class StatementLine(msgspec.Struct, frozen=True):

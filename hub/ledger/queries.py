@@ -1,6 +1,7 @@
 """The ledger's SQL. Arrays are one per column; numbers into them start at 1."""
 
 __all__ = [
+    "ACCOUNTS_OF",
     "CLOSE_HOLD",
     "DUE_HOLDS",
     "FIND_ACCOUNT",
@@ -17,6 +18,7 @@ __all__ = [
     "SET_HELD",
     "STATEMENT",
     "UNWITNESSED",
+    "USED",
 ]
 
 FIND_ACCOUNT = """
@@ -27,6 +29,16 @@ WHERE owner = $1 AND purpose = $2 AND currency = $3 ORDER BY stripe
 OPEN_ACCOUNT = """
 INSERT INTO accounts (id, owner, purpose, currency, stripe, floor, opened_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+"""
+
+ACCOUNTS_OF = """
+SELECT min(id::text)::uuid, currency, sum(posted)::bigint, sum(held)::bigint,
+       sum(posted - held)::bigint
+FROM accounts WHERE owner = $1 AND purpose = $2 GROUP BY currency ORDER BY currency
+"""
+
+USED = """
+SELECT used FROM guard_counters WHERE key = $1 AND "window" = $2
 """
 
 STATEMENT = """

@@ -24,7 +24,7 @@ from hub.errors import Refused, Unavailable
 from hub.idempotency import Answer, KeyInFlight, Scope
 from hub.identity import Person
 from hub.ids import PaymentId, new_id
-from hub.ledger import Guard, GuardRefused
+from hub.ledger import Guard, GuardRefused, used
 from hub.money import Money
 from hub.payments import queries
 from hub.payments.errors import CurrencyNotOffered, GatewayDown, GatewayRefused, ReferenceUsed
@@ -156,9 +156,10 @@ async def _check_limits(tx: Connection, clock: Clock, top_up: TopUp) -> tuple[Gu
     await queries.lock_limits(tx, top_up.person.id)
     is_open = await queries.count_open_guards(tx, top_up.person.id, now - _COUNTED_WHILE_OPEN)
     for guard in guards:
-        used = await queries.count_settled(tx, guard) + is_open.get((guard.key, guard.window), 0)
-        if used + guard.delta > guard.ceiling:
-            raise GuardRefused(rule=guard.rule, ceiling=guard.ceiling, used=used)
+        open_too = is_open.get((guard.key, guard.window), 0)
+        stands = await used(tx, guard.key, guard.window) + open_too
+        if stands + guard.delta > guard.ceiling:
+            raise GuardRefused(rule=guard.rule, ceiling=guard.ceiling, used=stands)
     return guards
 
 

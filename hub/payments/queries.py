@@ -21,9 +21,7 @@ __all__ = [
     "OPEN_CHECKOUT",
     "RECEIVE",
     "RELEASE_STEP",
-    "WALLETS",
     "count_open_guards",
-    "count_settled",
     "find_by_key",
     "insert_payment",
     "list_payments",
@@ -107,11 +105,6 @@ WHERE id = $1
 DEFER_NOTICE = """
 UPDATE webhook_inbox SET state = $2, outcome = $3, due_at = $4, lease_until = NULL
 WHERE id = $1 AND state IN ('waiting', 'unmatched')
-"""
-
-WALLETS = """
-SELECT id, currency, posted, held, posted - held FROM accounts
-WHERE owner = $1 AND purpose = 'wallet' ORDER BY currency
 """
 
 
@@ -215,16 +208,6 @@ async def lock_limits(tx: Connection, person_id: PersonId) -> None:
         "SELECT pg_advisory_xact_lock(hashtextextended('payments.limits:' || $1, 0))",
         str(person_id),
     )
-
-
-async def count_settled(tx: Connection, guard: Guard) -> int:
-    """What the guard's counter stands at."""
-    used = await tx.fetchval(
-        'SELECT used FROM guard_counters WHERE key = $1 AND "window" = $2',
-        guard.key,
-        guard.window,
-    )
-    return used or 0
 
 
 async def count_open_guards(

@@ -1,25 +1,18 @@
 """A person's wallets: one ledger account per currency, opened when money first needs it."""
 
-import msgspec
+from typing import TypeAlias
 
 from hub.clock import Clock
 from hub.database import Connection
 from hub.ids import AccountId, PersonId
-from hub.ledger import Account, AccountRef, open_account
-from hub.payments import queries
+from hub.ledger import Account, AccountRef, Holding, accounts_of, open_account
 from hub.payments.errors import WalletNotFound
 
 __all__ = ["Wallet", "open_wallet", "own_wallet", "wallet_of", "wallets_of"]
 
 
-class Wallet(msgspec.Struct, frozen=True):
-    """What a person has in one currency, in minor units: ``available`` = ``posted`` - ``held``."""
-
-    id: AccountId
-    currency: str
-    posted: int
-    held: int
-    available: int
+Wallet: TypeAlias = Holding
+"""What a person has in one currency, in minor units: ``available`` = ``posted`` - ``held``."""
 
 
 def wallet_of(person_id: PersonId, currency: str) -> AccountRef:
@@ -34,8 +27,7 @@ async def open_wallet(tx: Connection, clock: Clock, person_id: PersonId, currenc
 
 async def wallets_of(c: Connection, person_id: PersonId) -> list[Wallet]:
     """The person's wallets, by currency code."""
-    rows = await c.fetch(queries.WALLETS, f"person:{person_id}")
-    return [Wallet(*row) for row in rows]
+    return await accounts_of(c, f"person:{person_id}", "wallet")
 
 
 async def own_wallet(c: Connection, person_id: PersonId, wallet_id: AccountId) -> Wallet:

@@ -1,12 +1,14 @@
 """The HTTP of investments: status codes, problems, and who may see what."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
 import pytest_asyncio
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -14,6 +16,9 @@ from hub.edge import exception_handlers
 from hub.identity import Person, Principal
 from hub.ids import new_id
 from hub.investments.routes import routes
+from hub.ledger import AccountRef
+from hub.limits import Limits
+from hub.redis_client import RedisClient
 
 if TYPE_CHECKING:
     from conftest import Town
@@ -57,7 +62,7 @@ def sign_in(app: ASGIApp) -> ASGIApp:
 
 
 @pytest_asyncio.fixture
-async def door(town: "Town") -> AsyncIterator[Door]:
+async def door(town: "Town", redis: RedisClient) -> AsyncIterator[Door]:
     def provide(value: object) -> Provide:
         return Provide(lambda: value, sync_to_thread=False)
 
@@ -71,6 +76,7 @@ async def door(town: "Town") -> AsyncIterator[Door]:
         },
         exception_handlers=exception_handlers,
         openapi_config=None,
+        state=State({"hub": SimpleNamespace(limits=Limits(redis, town.clock))}),
     )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
@@ -181,3 +187,22 @@ async def test_only_the_owner_and_staff_look_into_a_business(door: Door) -> None
     (mine,) = (await door.get(owner, "/v1/businesses")).json()["items"]
     assert mine["id"] == str(offering.business_id)
     assert (await door.get(ada, "/v1/businesses")).json()["items"] == []
+
+
+async def test_too_many_investments_in_a_minute_are_put_off(door: Door) -> None:
+    ada, owner = await door.town.person("Ada", 50_000), await door.town.person("Otieno")
+    offering = await door.town.offering(owner)
+    body = {"offering_id": str(offering.id), "amount": kes(1)}
+    answers = [await door.invest(ada, body) for _ in range(31)]
+    assert {answer.status_code for answer in answers[:30]} <= {201, 422}
+    assert answers[30].status_code == 429
+    assert int(answers[30].headers["retry-after"]) >= 1
+
+
+async def test_nobody_invests_in_their_own_business(door: Door) -> None:
+    owner = await door.town.person("Otieno", 50_000)
+    offering = await door.town.offering(owner)
+    refused = await door.invest(owner, {"offering_id": str(offering.id), "amount": kes(20_000)})
+    assert refused.status_code == 422
+    assert refused.json()["type"].endswith("own_business_investment")
+    assert await door.town.has(AccountRef(f"person:{owner.id}", "wallet", "KES")) == 50_000

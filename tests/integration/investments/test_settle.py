@@ -139,3 +139,20 @@ async def test_an_offering_that_does_not_exist_is_said_so(town: "Town") -> None:
     for settle in (release_funded, fail_expired):
         with pytest.raises(OfferingNotFound):
             await settle(town.database, town.clock, nowhere)
+
+
+async def test_a_refund_gives_back_what_the_investment_took_from_the_limits(town: "Town") -> None:
+    ada = await town.person("Ada", 50_000)
+    offering = await town.offering(await town.person("Otieno"), target=1_000_000)
+    await town.invest(ada, offering, 20_000)
+
+    async def counters() -> dict[str, int]:
+        async with town.database.connection() as connection:
+            rows = await connection.fetch("SELECT key, used FROM guard_counters")
+        return {row["key"].split(":")[0]: row["used"] for row in rows}
+
+    taken = await counters()
+    assert taken["investor_daily"] == 20_000
+    town.clock.advance(timedelta(days=31))
+    await settle_offerings(town.database, town.clock)
+    assert await counters() == dict.fromkeys(taken, 0) | {"offering": 20_000}
