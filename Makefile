@@ -1,7 +1,7 @@
 # Everything a newcomer needs. Each target makes the environment if it is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint web bench pin clean
+.PHONY: help run test lint web bench fuzz pin clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 VENV := .venv
@@ -46,9 +46,14 @@ web: $(PAGES) ## Build the pages
 bench: $(READY) ## Measure; NAME=fanout or NAME=invest picks one
 	@$(BIN)/python tests/benchmarks/run.py $(NAME) $(ARGS)
 
+fuzz: $(READY) ## Try the decoders of frames and commands with a fuzzer, for two minutes
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+	@PYTHONPATH=. $(BIN)/python tests/fuzz/commands.py -max_total_time=120 -max_len=3000 $(ARGS)
+
 pin: $(READY) ## Pin the requirements anew, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements-fuzz.in -o requirements-fuzz.txt
 
 clean: ## Remove what was built; data in .hub stays
 	@rm -rf $(VENV) $(WEB)/dist $(WEB)/node_modules *.egg-info
