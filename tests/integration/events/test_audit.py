@@ -37,6 +37,11 @@ async def test_an_untouched_chain_verifies(database: Database, clock: ManualCloc
         ("DELETE FROM audit_log WHERE shard = 2 AND seq = 3", "shard 2: record 3 is missing"),
         ("DELETE FROM audit_log WHERE shard = 0 AND seq = 7", "shard 0: record 7 is missing"),
         ("UPDATE audit_heads SET hash = '\\x00' WHERE shard = 1", "shard 1: the head"),
+        (
+            "UPDATE audit_heads SET seq = 5, hash = (SELECT hash FROM audit_log WHERE shard = 2"
+            " AND seq = 5) WHERE shard = 2",
+            "shard 2: the head stands before record 7",
+        ),
     ],
 )
 async def test_the_first_row_that_does_not_fit_is_named(
