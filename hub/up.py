@@ -43,7 +43,7 @@ def up(given: Mapping[str, str]) -> int:
     if given.get("HUB_ENV", "development") == "production":
         raise SettingsFault("hub up is for development; in production run the Procfile's lines.")
     data_dir = Path(given.get("HUB_DATA_DIR", ".hub")).resolve()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # the sandbox's SMS hold codes
     print("Starting PostgreSQL and Valkey ...", flush=True)
     faults: list[str] = []
 

@@ -45,7 +45,8 @@ def main() -> None:
     if not STALE_LOCK.exists() or STALE_LOCK.stat().st_mtime < lock.stat().st_mtime:
         print("Installing what the pages are built with ...", flush=True)
         subprocess.run(
-            [*npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+            [*npm, "ci", "--no-audit", "--no-fund", "--no-update-notifier",
+             "--loglevel=error"],
             cwd=HERE, env=environment, check=True,
         )  # fmt: skip
         STALE_LOCK.touch()

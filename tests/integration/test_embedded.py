@@ -47,7 +47,8 @@ async def test_root_finds_its_data_with_and_without_user_namespaces(
         )
         try:
             assert await _count(folder) == 2
-        except EmbeddedFault as fault:  # a checkout under /root, as the message says
-            assert "may not enter" in fault.message
-            return
+        except EmbeddedFault as fault:
+            if "may not enter" not in fault.message:
+                raise
+            pytest.skip("not run: the checkout is where nobody may not enter")
     assert await _count(folder) == 3
