@@ -302,7 +302,7 @@ def _stop_orphan(pidfile: Path, stop: signal.Signals, program: str) -> None:
     """Ends a server that outlived its owner. The file lock proves nobody else uses it."""
     try:
         pid = int(pidfile.read_text().split()[0])
-        running = Path(f"/proc/{pid}/cmdline").read_text() if _has_proc() else program
+        running = _command_of(pid)
     except (OSError, ValueError, IndexError):
         return
     if program not in running:  # the number belongs to another program by now
@@ -319,5 +319,11 @@ def _stop_orphan(pidfile: Path, stop: signal.Signals, program: str) -> None:
     pidfile.unlink(missing_ok=True)
 
 
-def _has_proc() -> bool:
-    return sys.platform == "linux"
+def _command_of(pid: int) -> str:
+    """The command line of a process, empty where there is none."""
+    if sys.platform == "linux":
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    listed = subprocess.run(
+        ["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
+    )
+    return listed.stdout

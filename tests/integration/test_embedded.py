@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from hub.embedded import EmbeddedFault, embedded_servers
+from hub.embedded import EmbeddedFault, _stop_orphan, embedded_servers
 
 
 @pytest.fixture
@@ -52,3 +54,19 @@ async def test_root_finds_its_data_with_and_without_user_namespaces(
                 raise
             pytest.skip("not run: the checkout is where nobody may not enter")
     assert await _count(folder) == 3
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_a_stale_pidfile_ends_nobody_elses_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr("hub.embedded.sys.platform", platform)
+    with subprocess.Popen(["sleep", "30"]) as innocent:
+        try:
+            pidfile = tmp_path / "valkey.pid"
+            pidfile.write_text(str(innocent.pid))
+            _stop_orphan(pidfile, signal.SIGTERM, "valkey")
+            assert innocent.poll() is None
+            assert not pidfile.exists()
+        finally:
+            innocent.kill()
