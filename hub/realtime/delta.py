@@ -14,7 +14,8 @@ __all__ = ["patch_between"]
 _DIGITS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _BLOCK = 16
 _WORTH_COPYING = 8  # a copy command takes about as much
-_MOST_SEARCHED = 16 * 1024  # bytes of a target; searching is a loop, and others wait
+_LONGEST_CHARACTER = 4
+_MOST_SEARCHED = 8 * 1024  # bytes of a target; searching is a loop, and others wait
 
 
 def patch_between(source: bytes, target: bytes) -> bytes | None:
@@ -26,8 +27,7 @@ def patch_between(source: bytes, target: bytes) -> bytes | None:
         head = 0
     rest = min(len(source), size) - head
     tail = _common_end(source[len(source) - rest :], target[size - rest :])
-    while tail and _continues(target[size - tail]):
-        tail -= 1
+    tail = size - _next_whole(target, size - tail)
     if tail < _WORTH_COPYING:
         tail = 0
     if head:
@@ -52,11 +52,10 @@ def _middle(source: bytes, target: bytes, start: int, end: int) -> list[bytes]:
         if found is None:
             place += 1
             continue
-        before = _common_end(source[:found], target[pending:place])
-        after = _common_start(source[found:], target[place:end])
-        first, last = place - before, _whole(target, place + after)
-        while first < last and _continues(target[first]):
-            first += 1
+        known, wanted = place - pending, end - place
+        before = _common_end(source[max(0, found - known) : found], target[pending:place])
+        after = _common_start(source[found : found + wanted], target[place:end])
+        first, last = _next_whole(target, place - before), _whole(target, place + after)
         if last - first >= _WORTH_COPYING:
             parts += _insert(target[pending:first])
             parts.append(_copy(found - (place - first), last - first))
@@ -65,16 +64,20 @@ def _middle(source: bytes, target: bytes, start: int, end: int) -> list[bytes]:
     return parts + _insert(target[pending:end])
 
 
-def _continues(byte: int) -> bool:
-    """Whether a byte is not the first of its UTF-8 character."""
-    return byte & 0xC0 == 0x80
+def _whole(data: bytes, at: int) -> int:
+    """``at``, or the start of the UTF-8 character that it would cut."""
+    for start in range(at, max(at - _LONGEST_CHARACTER, -1), -1):
+        if start == len(data) or data[start] & 0xC0 != 0x80:
+            return start
+    return at  # no text
 
 
-def _whole(data: bytes, end: int) -> int:
-    """``end``, or the start of the character that it would cut."""
-    while 0 < end < len(data) and _continues(data[end]):
-        end -= 1
-    return end
+def _next_whole(data: bytes, at: int) -> int:
+    """``at``, or the end of the UTF-8 character that it would cut."""
+    for end in range(at, min(at + _LONGEST_CHARACTER, len(data))):
+        if data[end] & 0xC0 != 0x80:
+            return end
+    return at
 
 
 def _common_start(one: bytes, other: bytes) -> int:

@@ -171,7 +171,12 @@ def product_namespaces() -> Namespaces:
     return Namespaces(
         [
             Namespace(name="personal", durable=True, personal=True, presence=True),
-            Namespace(name="offering", durable=True),
+            Namespace(
+                name="offering",
+                durable=True,
+                allowed_delta_types=("fossil",),
+                delta_publish=True,
+            ),
             Namespace(name="business", durable=True, members_only=True),
             Namespace(
                 name="conversation",
@@ -181,7 +186,14 @@ def product_namespaces() -> Namespaces:
                 join_leave=True,
                 typing=True,
             ),
-            Namespace(name="market", force_recovery_mode="cache", history_size=1),
+            Namespace(
+                name="market",
+                force_recovery_mode="cache",
+                history_size=1,
+                allow_tags_filter=True,
+                allowed_delta_types=("fossil",),
+                delta_publish=True,
+            ),
             Namespace(name="ops", durable=True, members_only=True),
         ]
     )

@@ -83,6 +83,30 @@ async def test_patches_go_on_over_a_dropped_connection(
     await client.disconnect()
 
 
+async def test_durable_events_are_patched_too_and_recovered_from_postgresql(
+    hub: Any, subscribed: Any, redis: Any, until: Any
+) -> None:
+    client, _, _ = await subscribed()
+    seen = Seen()
+    watching = client.new_subscription(
+        "offering:shop", seen, delta=DeltaType.FOSSIL, recoverable=True
+    )
+    await watching.subscribe()
+    await watching.ready()
+    told = {"event": "test.ticked", "title": "A shop for solar lamps in Kisumu", "target": 500_000}
+    await hub.append("offering:shop", *({**told, "n": n} for n in range(3)))
+    await until(lambda: len(seen.values) == 3)
+    client._conn.transport.abort()
+    await hub.append("offering:shop", *({**told, "n": n} for n in range(3, 6)), tell_redis=False)
+    await redis.flushall()
+    await until(lambda: len(seen.values) == 6)
+    await hub.append("offering:shop", {**told, "n": 6})
+    await until(lambda: len(seen.values) == 7)
+    assert seen.values == list(range(7))
+    assert [bool(each.delta) for each in seen.publications[3:]] == [False, True, True, True]
+    await client.disconnect()
+
+
 async def test_a_filter_gets_its_tags_through_redis_live_and_by_recovery(
     hub: Any, subscribed: Any, until: Any
 ) -> None:

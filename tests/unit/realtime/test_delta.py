@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from typing import Any
 
 import pytest
@@ -131,6 +132,21 @@ def test_the_same_again_is_hardly_anything(data: bytes) -> None:
     assert patch is not None
     assert len(patch) < 25
     assert applied(data, patch) == data
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (b"\xa9" * 30_000, b"x" + b"\xa9" * 8_000 + b"y"),  # never the start of a character
+        ("é".encode() * 30_000, b"x" + b"\xa9" * 8_000),
+        (b"\0" * 60_000, b"!" + b"\0" * 8_000 + b"?"),
+    ],
+)
+def test_no_data_take_long(source: bytes, target: bytes) -> None:
+    began = time.process_time()
+    patch = patch_between(source, target)
+    assert time.process_time() - began < 0.5
+    assert patch is None or applied(source, patch) == target
 
 
 @pytest.mark.parametrize("damage", range(3))

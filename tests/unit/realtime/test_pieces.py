@@ -113,6 +113,9 @@ def test_the_products_channels_are_known_and_others_are_not() -> None:
         assert namespaces.of(channel).positioned
         assert not namespaces.of(channel).allow_publish_for_subscriber
     assert not namespaces.of("market:KES-NGN").durable
+    for channel in ("offering:1", "market:KES-NGN"):  # one state after the other: mostly alike
+        assert namespaces.of(channel).delta_publish
+        assert namespaces.of(channel).allowed_delta_types == ("fossil",)
     for channel, code in (
         ("nowhere:1", UNKNOWN_CHANNEL),
         ("offering", UNKNOWN_CHANNEL),
