@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> Litestar:
         *sms.routes,
         *ussd.routes,
         *websocket.routes,
+        *websocket.api_routes(settings.realtime_api_key),
         *pages(Path(__file__).parent / "web" / "dist"),
     ]
     return Litestar(

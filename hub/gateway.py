@@ -56,7 +56,7 @@ def create_gateway(
 ) -> Litestar:
     """The ASGI application that serves what ``config`` describes."""
     return Litestar(
-        routes,
+        [*routes, *websocket.api_routes(config.api_key)],
         lifespan=[_lifespan(config, redis_url, clock or SystemClock())],
         dependencies={
             "config": Provide(lambda: config, sync_to_thread=False),

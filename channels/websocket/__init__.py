@@ -5,8 +5,15 @@ Start uvicorn with ``http=DirectHttpProtocol, ws=DirectWebSocketProtocol`` for t
 transport; with any other server, or other classes, the same sessions run over ASGI messages.
 """
 
+from channels.websocket.api import api_routes
 from channels.websocket.direct import DirectHttpProtocol, DirectWebSocketProtocol
 from channels.websocket.origins import origin_allowed
 from channels.websocket.routes import routes
 
-__all__ = ["DirectHttpProtocol", "DirectWebSocketProtocol", "origin_allowed", "routes"]
+__all__ = [
+    "DirectHttpProtocol",
+    "DirectWebSocketProtocol",
+    "api_routes",
+    "origin_allowed",
+    "routes",
+]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hub.realtime.session import Session
 
 __all__ = [
+    "NOTHING",
     "About",
     "Channels",
     "End",
@@ -39,6 +40,9 @@ __all__ = [
     "about",
     "answer",
 ]
+
+
+NOTHING = msgspec.Raw(b"null")
 
 
 class _Question(msgspec.Struct, frozen=True, kw_only=True, tag_field="ask"):
@@ -54,12 +58,12 @@ class _OfUser(_Question, frozen=True, kw_only=True):
 
 
 class Subscribe(_OfUser, frozen=True, kw_only=True, tag="subscribe"):
-    """Puts them into ``channel``. ``info`` and ``data`` are JSON. With ``recovers`` they get what
-    came after ``offset`` under ``epoch``."""
+    """Puts them into ``channel``. ``info`` and ``data`` are JSON, null for none. With ``recovers``
+    they get what came after ``offset`` under ``epoch``."""
 
     channel: str
-    info: msgspec.Raw = msgspec.Raw(b"")
-    data: msgspec.Raw = msgspec.Raw(b"")
+    info: msgspec.Raw = NOTHING
+    data: msgspec.Raw = NOTHING
     expires_at: int = 0
     override: Override = Override()
     recovers: bool = False
@@ -81,11 +85,11 @@ class End(_OfUser, frozen=True, kw_only=True, tag="disconnect"):
 
 class Prolong(_OfUser, frozen=True, kw_only=True, tag="refresh"):
     """Ends them as expired, or sets when they expire (Unix seconds; 0: never) and what others
-    see of them from now on (JSON; empty: as before)."""
+    see of them from now on (JSON; null: as before)."""
 
     expired: bool = False
     expires_at: int = 0
-    info: msgspec.Raw = msgspec.Raw(b"")
+    info: msgspec.Raw = NOTHING
 
 
 class Channels(_Question, frozen=True, kw_only=True, tag="channels"):
@@ -112,6 +116,10 @@ class About(msgspec.Struct, frozen=True):
     num_channels: int
     num_subs: int
     uptime: int
+
+
+def _given(json: msgspec.Raw) -> bytes:
+    return b"" if json == NOTHING else bytes(json)
 
 
 async def answer(node: "Node", asked: bytes) -> object:
@@ -177,8 +185,8 @@ async def _subscribe_session(session: "Session", asked: Subscribe) -> bool:
         asked.channel, recover=asked.recovers, offset=asked.offset, epoch=asked.epoch
     )
     grant = Grant(
-        info=bytes(asked.info),
-        data=bytes(asked.data),
+        info=_given(asked.info),
+        data=_given(asked.data),
         expires_at=asked.expires_at,
         override=asked.override,
     )
@@ -239,7 +247,6 @@ def _prolong(node: "Node", asked: Prolong) -> int:
             session.close(CONNECTION_EXPIRED)
         else:
             session.extend(Credentials(user=session.user, expires_at=asked.expires_at or None))
-            if bytes(asked.info):
-                session.shown = bytes(asked.info)
+            session.shown = _given(asked.info) or session.shown
         done += 1
     return done
