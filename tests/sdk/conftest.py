@@ -24,7 +24,7 @@ from tests.sdk.python import PythonClient
 
 SDKS = ["javascript-json", "javascript-protobuf", "python-json", "python-protobuf"]
 
-_CONFIG = load_config(CONFIG)
+CONFIGURED = load_config(CONFIG)
 OpenClient = Callable[..., Awaitable[SdkClient]]
 
 
@@ -65,7 +65,7 @@ def token() -> Callable[..., str]:
     """A connection token; with ``channel`` a subscription token."""
 
     def sign(user: str = "ada", *, seconds: float = 3600, **claims: Any) -> str:
-        secret = _CONFIG.token_secret.reveal()
+        secret = CONFIGURED.token_secret.reveal()
         expires = int(time.time() + seconds)
         return jwt.encode({"sub": user, "exp": expires, **claims}, secret, algorithm="HS256")
 
@@ -108,7 +108,7 @@ async def publish(redis: RedisClient) -> Callable[[str, Any], Awaitable[None]]:
     broker = RedisBroker(redis, SystemClock())
 
     async def publish(channel: str, data: Any, **more: Any) -> None:
-        namespace = _CONFIG.namespaces.of(channel)
+        namespace = CONFIGURED.namespaces.of(channel)
         patched = namespace.delta_publish
         encoded = msgspec.json.encode(data)
         [outcome] = await broker.publish_all(

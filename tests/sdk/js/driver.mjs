@@ -50,7 +50,7 @@ class Driven {
   }
 
   info(info) {
-    return info && { user: info.user, client: info.client, info: this.decode(info.connInfo) };
+    return info ? { user: info.user, client: info.client, info: this.decode(info.connInfo) } : null;
   }
 
   publication(publication) {

@@ -1,21 +1,26 @@
 """The product's web process, a person signed in on a phone, and the relay that brings events."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 
 from hub.clock import SystemClock
 from hub.database import Connection, Database
-from hub.events import Event, append
+from hub.embedded import Addresses
+from hub.events import Event, append, poke
 from hub.identity import Person, Tokens, register_device, register_person
 from hub.identity.sessions import start_session
+from hub.ids import new_id
 from hub.notifications import schedule
 from hub.phone import Phone
 from hub.realtime import RedisBroker
-from hub.redis_client import RedisClient
+from hub.redis_client import RedisClient, open_redis
 from hub.sealing import Keyring
 from hub.settings import Settings
 from tests.sdk.client import SdkClient
@@ -26,14 +31,33 @@ CLOCK = SystemClock()
 Tell = Callable[..., Awaitable[None]]
 
 
-@pytest_asyncio.fixture
-async def hub(
-    environment: dict[str, str], database: Database, database_url: str, redis: RedisClient
-) -> AsyncIterator[Gateway]:
+@pytest_asyncio.fixture(scope="session")
+async def database_url(servers: Addresses, template: str) -> str:
+    """One database for all tests here, as their one web process needs it."""
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute(f"CREATE DATABASE sdk_hub TEMPLATE {template} STRATEGY file_copy")
+    await admin.close()
+    return servers.database_url.replace("/hub?", "/sdk_hub?")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def hub(environment: dict[str, str], database_url: str) -> AsyncIterator[Gateway]:
     """The product's web process."""
     given = {**environment, "HUB_DATABASE_URL": database_url}
     async with gateway_process(given) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session")
+async def relaying(servers: Addresses, database_url: str) -> AsyncIterator[None]:
+    """The relay at work."""
+    async with Database.open(database_url, size=2) as database, open_redis(servers.redis_url) as r:
+        relay = Relay(database, r, RedisBroker(r, CLOCK), schedule, CLOCK)
+        work = asyncio.ensure_future(relay.run())
+        yield
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
 
 
 @pytest_asyncio.fixture
@@ -43,7 +67,7 @@ async def person(database: Database, keyring: Keyring) -> Person:
             tx,
             keyring,
             CLOCK,
-            phone=Phone("+254700000001"),
+            phone=Phone(f"+2547{new_id(CLOCK.now()).int % 10**8:08}"),
             display_name="Wanjiru",
             legal_name="Wanjiru Kamau",
             language="sw",
@@ -91,9 +115,8 @@ def open_theirs(open_client: Any, road: Road, hub: Gateway, signed: str) -> Any:
 
 
 @pytest.fixture
-def tell(database: Database, redis: RedisClient, person: Person) -> Tell:
-    """Commits events to the person and lets the relay bring them."""
-    relay = Relay(database, redis, RedisBroker(redis, CLOCK), schedule, CLOCK)
+def tell(database: Database, redis: RedisClient, relaying: None, person: Person) -> Tell:
+    """Commits events to the person; the relay brings them."""
 
     async def tell(*events: Event) -> None:
         async def work(tx: Connection) -> None:
@@ -101,8 +124,7 @@ def tell(database: Database, redis: RedisClient, person: Person) -> Tell:
                 await append(tx, event, at=CLOCK.now(), actor="system", to=[person.id])
 
         await database.transaction(work)
-        while await relay.turn():
-            pass
+        await poke(redis)
 
     return tell
 

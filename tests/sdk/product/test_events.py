@@ -60,12 +60,12 @@ async def test_a_critical_event_waits_until_it_was_seen(
 
 
 async def test_sync_brings_what_recovery_cannot(
-    open_theirs: Any, redis: RedisClient, tell: Any
+    open_theirs: Any, person: Person, redis: RedisClient, tell: Any
 ) -> None:
-    for n in range(1, 6):
-        await tell(settled(n))
+    client, own = await open_theirs(), f"personal:#{person.id}"
+    await tell(*(settled(n) for n in range(1, 6)))
+    await client.until("publication", own, count=5)
     await redis.flushall()
-    client = await open_theirs()
     page = await client.rpc("sync", {"after": 1, "limit": 3})
     found = [each["data"]["amount"]["amount"] for each in page["publications"]]
     assert (found, page["offset"]) == ([2, 3, 4], 5)
