@@ -63,7 +63,7 @@ class Pace:
 
     def __init__(self, limits: Limits) -> None:
         self._price = 1 / limits.commands_per_second if limits.commands_per_second else 0.0
-        self._burst = self._price * max(limits.command_burst, 1)
+        self._burst = self._price * (max(limits.command_burst, 1) + 0.5)  # moments are not exact
 
     def spend(self, spent_until: float, now: float) -> float:
         """The moment after one more command."""
