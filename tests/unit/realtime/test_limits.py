@@ -89,7 +89,7 @@ async def test_a_frame_for_another_node_needs_that_node_alive(world: Any) -> Non
 
 @pytest.mark.parametrize("data", [b"", b"null", b"{}", b'{"node":"n","session":"s"}', b"\xff"])
 def test_what_is_no_request_is_no_request(data: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         EmulationRequest.read(data, binary=False)
 
 
