@@ -321,9 +321,13 @@ def _stop_orphan(pidfile: Path, stop: signal.Signals, program: str) -> None:
 
 def _command_of(pid: int) -> str:
     """The command line of a process, empty where there is none."""
-    if sys.platform == "linux":
+    if _has_proc():
         return Path(f"/proc/{pid}/cmdline").read_text()
     listed = subprocess.run(
         ["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
     )
     return listed.stdout
+
+
+def _has_proc() -> bool:
+    return sys.platform == "linux"
