@@ -44,6 +44,10 @@ class Example:
                     return self.printed[-1]
         raise AssertionError(f"it ended without {start!r}; printed: {self.printed[-20:]}")
 
+    async def ended(self) -> None:
+        """Waits until it has done all it does; it must have gone well."""
+        assert await asyncio.wait_for(self._process.wait(), 20) == 0
+
 
 @asynccontextmanager
 async def running(path: Path, **environment: str) -> AsyncIterator[Example]:

@@ -1,7 +1,7 @@
 """The product's web process, a person signed in on a phone, and the relay that brings events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -118,10 +118,11 @@ def open_theirs(open_client: Any, road: Road, hub: Gateway, signed: str) -> Any:
 def tell(database: Database, redis: RedisClient, relaying: None, person: Person) -> Tell:
     """Commits events to the person; the relay brings them."""
 
-    async def tell(*events: Event) -> None:
+    async def tell(*events: Event, topics: Sequence[str] = ()) -> None:
         async def work(tx: Connection) -> None:
+            at, to = CLOCK.now(), [person.id]
             for event in events:
-                await append(tx, event, at=CLOCK.now(), actor="system", to=[person.id])
+                await append(tx, event, at=at, actor="system", to=to, topics=topics)
 
         await database.transaction(work)
         await poke(redis)

@@ -12,6 +12,7 @@ from hub.money import Money
 from hub.payments.events import PaymentSettled
 from hub.redis_client import RedisClient
 from tests.sdk.client import Refused
+from tests.sdk.gateway import Road
 
 CLOCK = SystemClock()
 
@@ -72,3 +73,23 @@ async def test_sync_brings_what_recovery_cannot(
     with pytest.raises(Refused) as refused:
         await client.rpc("nothing", {})
     assert refused.value.code == 104
+
+
+async def test_who_watches_an_offering_may_ask_for_patches_and_misses_nothing(
+    open_theirs: Any, redis: RedisClient, road: Road, tell: Any
+) -> None:
+    """Also when what was missed comes from PostgreSQL."""
+    client, offering = await open_theirs(), f"offering:{new_id(CLOCK.now())}"
+    await client.subscribed(offering, delta="fossil")
+    await tell(settled(1), settled(2), topics=[offering])
+    await client.until("publication", offering, count=2)
+    road.open = False
+    road.drop()
+    await client.until("connecting", count=2)
+    await tell(settled(3), settled(4), topics=[offering])
+    await redis.flushall()
+    road.open = True
+    assert (await client.until("subscribed", offering, count=2))["recovered"]
+    await tell(settled(5), topics=[offering])
+    await client.until("publication", offering, count=5)
+    assert [each["amount"]["amount"] for each in client.data(offering)] == [1, 2, 3, 4, 5]
