@@ -25,7 +25,7 @@ def write(value: object, message: Message) -> None:
         value = _Loose(msgspec.json.decode(value, type=dict[str, msgspec.Raw]))
     for name, put in _setters(message.DESCRIPTOR):
         given = getattr(value, name, None)
-        if given is not None and given is not msgspec.UNSET:
+        if given and given is not msgspec.UNSET:  # zeros do not travel
             put(message, given)
 
 
@@ -93,17 +93,27 @@ def _setter(field: FieldDescriptor) -> _Setter:
 
 def _plain(message: Message) -> dict[str, Any]:
     """Only what is set, in what ``msgspec.convert`` takes."""
-    return {field.name: _value(field, value) for field, value in message.ListFields()}
+    getters = _getters(message.DESCRIPTOR)
+    return {field.name: getters[field.number](value) for field, value in message.ListFields()}
 
 
-def _value(field: FieldDescriptor, value: Any) -> Any:
+@cache
+def _getters(descriptor: Descriptor) -> dict[int, Callable[[Any], Any]]:
+    return {field.number: _getter(field) for field in descriptor.fields}
+
+
+def _getter(field: FieldDescriptor) -> Callable[[Any], Any]:
     kind = field.message_type
     if kind is not None and kind.GetOptions().map_entry:
         if kind.fields_by_name["value"].message_type is None:
-            return dict(value)
-        return {key: _plain(each) for key, each in value.items()}
+            return dict
+        return lambda value: {key: _plain(each) for key, each in value.items()}
     if field.is_repeated:
-        return [_plain(each) for each in value] if kind is not None else list(value)
+        return list if kind is None else lambda value: [_plain(each) for each in value]
     if kind is not None:
-        return _plain(value)
-    return msgspec.Raw(value) if field.type == FieldDescriptor.TYPE_BYTES else value
+        return _plain
+    return msgspec.Raw if field.type == FieldDescriptor.TYPE_BYTES else _same
+
+
+def _same(value: Any) -> Any:
+    return value
