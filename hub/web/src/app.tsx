@@ -63,6 +63,7 @@ export function App() {
             <Lazy load={loadPhone} props={{ config, network }} />
           </div>
         )}
+        {now.is === "in" && view && !phoneAlone && <h1 class="unseen">{t(`view_${view}`)}</h1>}
         {now.is === "in" && view ? (
           // Stays while the phone is shown alone: the connection goes on.
           <Lazy
