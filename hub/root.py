@@ -89,6 +89,8 @@ async def open_hub(settings: Settings, clock: Clock | None = None) -> AsyncItera
         gateways = await stack.enter_async_context(open_gateways(settings, clock))
         wording = Wording.load(catalogue())
         sms = SmsChannel(messages, database, keyring, clock, wording)
+        investing = Investing(database, redis, clock)
+        stack.push_async_callback(investing.close)
         yield Hub(
             settings=settings,
             clock=clock,
@@ -101,7 +103,7 @@ async def open_hub(settings: Settings, clock: Clock | None = None) -> AsyncItera
             jobs=jobs,
             broker=RedisBroker(redis, clock),
             acks=Acks(database, clock),
-            investing=Investing(database, redis, clock),
+            investing=investing,
             gateways=gateways,
             wording=wording,
             sms=sms,

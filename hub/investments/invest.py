@@ -80,7 +80,7 @@ class Investing:
         self._redis = redis
         self._clock = clock
         self._rules = rules
-        self._batcher: Batcher[Order, Done] = Batcher(database, self._run)
+        self.batcher: Batcher[Order, Done] = Batcher(database, self._run)
         self._terms: dict[OfferingId, tuple[Terms, Texts]] = {}  # they never change
         self._wallets: dict[tuple[PersonId, str], AccountId] = {}
         self._under_way: set[Scope] = set()
@@ -102,7 +102,7 @@ class Investing:
             raise KeyInFlight("The first request with this Idempotency-Key is still running.")
         self._under_way.add(scope)
         try:
-            done = await self._batcher.submit(self._order(request, terms, prepared))
+            done = await self.batcher.submit(self._order(request, terms, prepared))
         finally:
             self._under_way.discard(scope)
         if done.raised - amount.amount < terms.target <= done.raised:
@@ -111,7 +111,7 @@ class Investing:
 
     async def close(self) -> None:
         """Waits until everything asked so far is answered."""
-        await self._batcher.close()
+        await self.batcher.close()
         if self._poking is not None:
             await self._poking
 

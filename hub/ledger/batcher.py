@@ -50,6 +50,7 @@ class Batcher(Generic[Item, Outcome]):
         self._limit = limit
         self._in_flight = in_flight
         self._linger = timedelta(milliseconds=linger_ms)
+        self.batches = self.items = 0  # since the start, for whoever measures
         self._waiting: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
         self._running = 0  # batches that hold a connection, or wait for one
         self._busy = 0  # those of them that work
@@ -121,6 +122,8 @@ class Batcher(Generic[Item, Outcome]):
         if waiting >= _WORTH_SHARING:
             waiting = -(-waiting // max(1, free))
         size = min(self._limit, waiting)
+        self.batches += 1
+        self.items += size
         return [self._waiting.popleft() for _ in range(size)]
 
     def _drain(self) -> list[tuple[Item, "asyncio.Future[Outcome]"]]:

