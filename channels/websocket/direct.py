@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from channels.websocket.doorway import doorway
 from channels.websocket.slim import SlimProtocol
 from hub.realtime import Encoding, Node
 
@@ -113,6 +114,7 @@ class DirectHttpProtocol(HttpToolsProtocol):
     """
 
     _stopping: Callable[[], None] | None = None
+    _behind: bytes | None = None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -131,11 +133,25 @@ class DirectHttpProtocol(HttpToolsProtocol):
         self._stopping = None
         super().on_response_complete()
 
+    def _upgrade(self) -> None:
+        if self.transport.is_closing():
+            return  # it gave up waiting
+        self.handle_websocket_upgrade()
+        behind, self._behind = self._behind, None
+        if behind:
+            cast("asyncio.Protocol", self.transport.get_protocol()).data_received(behind)
+
     def _hold(self, stopping: Callable[[], None]) -> Callable[[], None]:
         self._stopping = stopping
         return self.transport.abort
 
     def data_received(self, data: bytes) -> None:
+        if self._behind is not None:
+            # It waits at the doorway, and is read meanwhile: otherwise nobody would see it leave
+            self._behind += data
+            if len(self._behind) > _MOST_EARLY_BYTES:
+                self.transport.abort()
+            return
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -143,10 +159,8 @@ class DirectHttpProtocol(HttpToolsProtocol):
             if not self._should_upgrade():
                 self._unsupported_upgrade_warning()
                 return
-            self.handle_websocket_upgrade()
-            behind = data[upgrade.args[0] :]
-            if behind:
-                cast("asyncio.Protocol", self.transport.get_protocol()).data_received(behind)
+            self._behind = data[upgrade.args[0] :]
+            doorway().enter(self._upgrade)
         except httptools.HttpParserError:
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("Invalid HTTP request received.")

@@ -330,13 +330,14 @@ class Channel:
         self._batch_bytes += len(publication.data)
         if self.namespace.personal and self._node.reaches(publication.data):
             self._reach = publication.offset
+        self._node.joining.arrived += 1
         if self._batch_bytes > _JOIN_BYTES:
             self.flush()
         elif not self._flush_due:
             self._flush_due = True
-            self._node.call_soon(self._flush_tick)
+            self._node.joining.add(self)
 
-    def _flush_tick(self) -> None:
+    def flush_in_turn(self) -> None:
         self._flush_due = False
         self.flush()
 

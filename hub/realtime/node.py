@@ -27,6 +27,7 @@ from hub.realtime.emulation import Emulation
 from hub.realtime.encoding import Encoding
 from hub.realtime.errors import BrokerDown
 from hub.realtime.histories import Histories
+from hub.realtime.joining import Joining
 from hub.realtime.limits import Limits, Occupancy, Pace
 from hub.realtime.metrics import NodeCollector, Tally
 from hub.realtime.namespaces import Namespaces
@@ -116,6 +117,7 @@ class Node:
         self.histories = Histories(broker, streams, self.tally, most_publications=most)
         self.sessions: set[Session] = set()
         self.now = clock.monotonic
+        self.joining = Joining(self.now)
         self.started_at = clock.monotonic()
         self.wheel = Wheel(clock.monotonic())
         self._channels: dict[str, Channel] = {}

@@ -17,6 +17,7 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol, routes
+from channels.websocket.doorway import listeners
 from hub.clock import SystemClock
 from hub.identity import Tokens
 from hub.realtime import Node, RedisBroker, product_namespaces
@@ -79,7 +80,7 @@ async def main(key: Path, redis_url: str) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, gc.collect)
         async with node.running():
             print(listener.getsockname()[1], flush=True)
-            await uvicorn.Server(config).serve(sockets=[listener])
+            await uvicorn.Server(config).serve(sockets=listeners(listener))
 
 
 if __name__ == "__main__":

@@ -386,7 +386,7 @@ static void open_all(const char *path, int at_once) {
     Script *scripts = read_scripts(path, &total);
     uint64_t began = now_us();
     sessions = calloc((size_t)total, sizeof *sessions);
-    for (int i = live = dropped = 0; live + dropped < total && now_us() < began + 60000000; turn(1000))
+    for (int i = live = dropped = 0; live + dropped < total && now_us() < began + 120000000; turn(1000))
         for (; i < total && i - live - dropped < at_once; ++i) {
             sessions[i].script = &scripts[i];
             sessions[i].sampled = i % SAMPLED == 0;

@@ -1,5 +1,4 @@
-"""The load generator as the benchmarks order it about: ``load.c`` where a C compiler is, else
-``load_slow.py``, which does the same in Python.
+"""The load generator as the benchmarks order it about: ``load.c``, built when they start.
 
 Orders, one a line on its standard input, each answered by one JSON object on a line:
 
@@ -19,7 +18,6 @@ import json
 import resource
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,8 +27,7 @@ from fanout_wire import Script, write_scripts
 
 __all__ = ["Load", "built", "more_files"]
 
-_HERE = Path(__file__).parent
-_SOURCE = _HERE / "load.c"
+_SOURCE = Path(__file__).parent / "load.c"
 
 
 def more_files() -> None:
@@ -43,31 +40,25 @@ def more_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def built(folder: Path) -> Path | None:
-    """The compiled generator; None where there is no compiler and none can be installed."""
+def built(folder: Path) -> Path:
+    """The compiled generator. Ends the benchmark where no compiler is nor can be installed: a
+    slower generator would measure itself."""
     try:
         compiler = shutil.which("cc") or installed("gcc", "gcc", "libc6-dev")
-    except Absent:
-        return None
+    except Absent as fault:
+        raise SystemExit(f"The load generator needs a C compiler: {fault}.") from None
     program = folder / "load"
-    done = subprocess.run(
-        [compiler, "-O2", "-o", str(program), str(_SOURCE)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        print(f"the load generator does not build here:\n{done.stderr}", file=sys.stderr)
-        return None
+    subprocess.run([compiler, "-O2", "-o", str(program), str(_SOURCE)], check=True)
     return program
 
 
 class Load:
     """One load generator, on core 1, for one server."""
 
-    def __init__(self, program: Path | None, folder: Path, server: Server) -> None:
-        command = [str(program)] if program else [sys.executable, str(_HERE / "load_slow.py")]
+    def __init__(self, program: Path, folder: Path, server: Server) -> None:
         with on_core(1):
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
         self.pid = self._process.pid
         self._server, self._folder = server, folder
