@@ -23,7 +23,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-__all__ = ["RedisClient", "RedisError", "is_cluster", "known_nodes", "names_cluster", "open_redis"]
+__all__ = [
+    "RedisClient",
+    "RedisError",
+    "drop_idle_connections",
+    "is_cluster",
+    "known_nodes",
+    "names_cluster",
+    "open_redis",
+]
 
 _CLUSTER = "+cluster"
 
@@ -111,6 +119,14 @@ def known_nodes(client: RedisClient) -> list[tuple[str, int]]:
     cluster = cast("RedisCluster", client)
     nodes = cluster.get_nodes() or list(cluster.nodes_manager.startup_nodes.values())
     return [(str(node.host), int(node.port)) for node in nodes]
+
+
+async def drop_idle_connections(client: RedisClient) -> None:
+    """Makes a cluster's client connect anew, after connections broke; a single node's looks at
+    each connection before it uses it."""
+    if is_cluster(client):
+        for node in cast("RedisCluster", client).get_nodes():
+            await node.disconnect_free_connections()
 
 
 def _nodes_of(url: str) -> tuple[str, list[tuple[str, int]]]:

@@ -32,7 +32,7 @@ from hub.realtime.publication import (
     shape_of,
 )
 from hub.realtime.publication import unpack as unpacked
-from hub.realtime.scripts import Call, Script, run, run_all
+from hub.realtime.scripts import Call, Script, ask_all, run, run_all
 from hub.realtime.shards import ClusterSubscriber
 from hub.realtime.subscriber import Address, Subscriber
 from hub.redis_client import RedisClient, RedisError, is_cluster, known_nodes
@@ -96,10 +96,8 @@ class RedisBroker:
         """Like ``position``, in one round trip; a shard that does not answer knows nothing."""
         if not channels:
             return []
-        pipe = self._redis.pipeline(transaction=False)
-        for channel in channels:
-            pipe.hmget(keys.meta(channel), ["e", "t"])
-        found = await self._asked(pipe.execute(raise_on_error=False))
+        asked = [("HMGET", keys.meta(channel), "e", "t") for channel in channels]
+        found = await self._asked(ask_all(self._redis, asked))
         return [_position(each) if isinstance(each, list) else None for each in found]
 
     async def read(
@@ -195,11 +193,15 @@ class RedisBroker:
 
     async def enter(self, channel: str, present: Mapping[str, bytes]) -> None:
         until = milliseconds(self._clock.now()) + PRESENCE_SECONDS * 1000
-        pipe = self._redis.pipeline(transaction=False)
-        values = {client: b"%d:%b" % (until, info) for client, info in present.items()}
-        pipe.hset(keys.presence(channel), mapping=values)
-        pipe.expire(keys.presence(channel), PRESENCE_SECONDS)
-        await self._asked(pipe.execute())
+        noted = [(client, b"%d:%b" % (until, info)) for client, info in present.items()]
+        place = keys.presence(channel)
+        commands = [
+            ("HSET", place, *(word for pair in noted for word in pair)),
+            ("EXPIRE", place, PRESENCE_SECONDS),
+        ]
+        for answer in await self._asked(ask_all(self._redis, commands)):
+            if isinstance(answer, Exception):
+                raise BrokerDown("Redis does not note who is there.") from answer
 
     async def leave(self, channel: str, client: str) -> None:
         await self._asked(self._redis.hdel(keys.presence(channel), client))

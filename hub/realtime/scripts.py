@@ -12,11 +12,10 @@ from typing import Any, cast
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
-from hub.redis_client import RedisClient
+from hub.redis_client import RedisClient, drop_idle_connections
 
-__all__ = ["Call", "Script", "run", "run_all"]
+__all__ = ["Call", "Script", "ask_all", "run", "run_all"]
 
-_TRIED_AGAIN = (NoScriptError, RedisConnectionError)
 _MORE_ATTEMPTS = 3
 Words = Sequence[str | bytes | int]
 
@@ -29,6 +28,7 @@ class Script:
         self.digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
+Command = tuple[str | bytes | int, ...]
 Call = tuple[Script, Words, Words]
 """A script, its keys (of one slot), its arguments."""
 
@@ -36,38 +36,50 @@ Call = tuple[Script, Words, Words]
 async def run(redis: RedisClient, call: Call) -> Any:
     script, keys, words = call
     try:
-        return await _evalsha(redis, call)
+        return await cast("Any", redis).execute_command(*_evalsha(call))
     except NoScriptError:
         return await cast("Any", redis).eval(script.text, len(keys), *keys, *words)
 
 
 async def run_all(redis: RedisClient, calls: Sequence[Call]) -> list[Any]:
-    """Runs calls in one round trip (in a cluster, one for each node, in their order for each
-    slot). What failed is in its place as the exception; what failed with a lost connection or
-    for want of the script was tried again."""
-    answers = await _pipelined(redis, calls)
-    for _ in range(_MORE_ATTEMPTS):
-        failed = [at for at, answer in enumerate(answers) if isinstance(answer, _TRIED_AGAIN)]
-        if not failed:
-            break
-        unknown = [calls[at][0] for at in failed if isinstance(answers[at], NoScriptError)]
-        for text in {script.text for script in unknown}:
+    """Runs calls like ``ask_all``."""
+    commands = [_evalsha(call) for call in calls]
+    answers = await ask_all(redis, commands)
+    missing = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+    if missing:
+        for text in {calls[at][0].text for at in missing}:
             await redis.script_load(text)
-        again = await _pipelined(redis, [calls[at] for at in failed])
-        for at, answer in zip(failed, again, strict=True):
+        again = await ask_all(redis, [commands[at] for at in missing])
+        for at, answer in zip(missing, again, strict=True):
             answers[at] = answer
     return answers
 
 
-async def _pipelined(redis: RedisClient, calls: Sequence[Call]) -> list[Any]:
+async def ask_all(redis: RedisClient, commands: Sequence[Command]) -> list[Any]:
+    """Sends commands in one round trip (in a cluster, one for each node, in their order for each
+    slot). What failed is in its place as the exception; what failed with a lost connection was
+    tried again."""
+    answers = await _pipelined(redis, commands)
+    for _ in range(_MORE_ATTEMPTS):
+        lost = [at for at, answer in enumerate(answers) if isinstance(answer, RedisConnectionError)]
+        if not lost:
+            break
+        await drop_idle_connections(redis)  # one that broke is seldom alone
+        again = await _pipelined(redis, [commands[at] for at in lost])
+        for at, answer in zip(lost, again, strict=True):
+            answers[at] = answer
+    return answers
+
+
+async def _pipelined(redis: RedisClient, commands: Sequence[Command]) -> list[Any]:
     pipe = redis.pipeline(transaction=False)
-    for call in calls:
-        # By its words: a cluster's pipeline has no method for it, and needs none for one slot
-        _evalsha(pipe, call)
+    for words in commands:
+        # By its words: a cluster's pipeline lacks methods, and needs none where keys share a slot
+        pipe.execute_command(*words)
     answers: list[Any] = await pipe.execute(raise_on_error=False)
     return answers
 
 
-def _evalsha(client: Any, call: Call) -> Any:
+def _evalsha(call: Call) -> Command:
     script, keys, words = call
-    return client.execute_command("EVALSHA", script.digest, len(keys), *keys, *words)
+    return ("EVALSHA", script.digest, len(keys), *keys, *words)
