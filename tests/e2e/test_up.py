@@ -137,3 +137,19 @@ def test_without_a_running_hub_commands_say_so_in_a_sentence(folder: Path) -> No
         assert done.returncode == 1
         assert "does not answer" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_told_to_end_while_it_starts_it_leaves_no_server_behind(folder: Path) -> None:
+    data = folder / "hub"
+    running = RunningHub(data, free_ports())
+    while not (data / "valkey.pid").exists():
+        assert running.process.poll() is None
+        time.sleep(0.02)
+    started = [data / "valkey.pid", data / "postgres" / "postmaster.pid"]
+    pids = [int(pidfile.read_text().split()[0]) for pidfile in started]
+    running.process.send_signal(signal.SIGTERM)
+    running.process.wait(30)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert "Traceback" not in running.log
