@@ -8,7 +8,7 @@ nodes may be given, by comma, and the rest is learned from them. Everything the 
 names keys of one slot at a time, so both kinds of client are used in the same way.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import choice
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -26,6 +26,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 __all__ = [
     "RedisClient",
     "RedisError",
+    "by_node",
     "drop_idle_connections",
     "is_cluster",
     "known_nodes",
@@ -119,6 +120,21 @@ def known_nodes(client: RedisClient) -> list[tuple[str, int]]:
     cluster = cast("RedisCluster", client)
     nodes = cluster.get_nodes() or list(cluster.nodes_manager.startup_nodes.values())
     return [(str(node.host), int(node.port)) for node in nodes]
+
+
+async def by_node(client: RedisClient, keys: Sequence[Any]) -> list[list[int]]:
+    """Which places of ``keys`` belong to the same node of a cluster, in their order; keys that
+    nobody owns are together. Raises ``RedisError`` where no node answers."""
+    cluster = cast("RedisCluster", client)
+    await cluster.initialize()
+    groups: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        try:
+            node = cluster.get_node_from_key(key)
+        except RedisClusterException:
+            node = None
+        groups.setdefault(node.name if node else "", []).append(place)
+    return list(groups.values())
 
 
 async def drop_idle_connections(client: RedisClient) -> None:

@@ -4,19 +4,21 @@ A server that does not know a script (it was restarted, or a replica took over) 
 asked again; a pipeline then repeats only what has failed for that reason.
 """
 
+import asyncio
 from collections.abc import Sequence
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisClusterException
 
-from hub.redis_client import RedisClient, drop_idle_connections
+from hub.redis_client import RedisClient, RedisError, by_node, drop_idle_connections, is_cluster
 
 __all__ = ["Call", "Script", "ask_all", "run", "run_all"]
 
 _MORE_ATTEMPTS = 3
+_SHARD_SECONDS = 2.0
 Words = Sequence[str | bytes | int]
 
 
@@ -72,6 +74,29 @@ async def ask_all(redis: RedisClient, commands: Sequence[Command]) -> list[Any]:
 
 
 async def _pipelined(redis: RedisClient, commands: Sequence[Command]) -> list[Any]:
+    if not is_cluster(redis):
+        return await _pipeline(redis, commands)
+    answers: list[Any] = [None] * len(commands)
+
+    async def ask(places: list[int]) -> None:
+        found: Sequence[Any]
+        try:
+            async with asyncio.timeout(_SHARD_SECONDS):
+                found = await _pipeline(redis, [commands[at] for at in places])
+        except (RedisError, RedisClusterException, OSError, TimeoutError) as fault:
+            found = [fault] * len(places)  # a shard that is away costs the others nothing
+        for at, answer in zip(places, found, strict=True):
+            answers[at] = answer
+
+    await asyncio.gather(*map(ask, await by_node(redis, [_key(words) for words in commands])))
+    return answers
+
+
+def _key(words: Command) -> str | bytes | int:
+    return words[3] if words[0] == "EVALSHA" else words[1]
+
+
+async def _pipeline(redis: RedisClient, commands: Sequence[Command]) -> list[Any]:
     pipe = redis.pipeline(transaction=False)
     for words in commands:
         # By its words: a cluster's pipeline lacks methods, and needs none where keys share a slot

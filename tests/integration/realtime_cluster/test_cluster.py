@@ -1,6 +1,7 @@
 """The broker, and everything else that asks Redis, on a real Redis Cluster."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -134,6 +135,20 @@ async def test_a_shard_that_does_not_answer_costs_the_others_nothing(
     await until(lambda: heard.reconnects)  # the lost shard is back, and subscribed again
     await broker.publish_all([outgoing(channel) for channel in away])
     await until(lambda: all(heard.offsets[channel] == [1, 2] for channel in away))
+
+
+async def test_a_shard_that_hangs_is_not_waited_for_long(broker: RedisBroker, cluster: Any) -> None:
+    await broker.publish_all([outgoing(channel) for channel in CHANNELS])
+    stuck = cluster.processes[2]
+    stuck.send_signal(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(4):
+            outcomes = await broker.publish_all([outgoing(channel) for channel in CHANNELS])
+    finally:
+        stuck.send_signal(signal.SIGCONT)
+    for channel, outcome in zip(CHANNELS, outcomes, strict=True):
+        expected = BrokerDown if cluster.owner(stream(channel)) == 2 else Position
+        assert isinstance(outcome, expected)
 
 
 async def test_no_node_answers(clock: ManualClock) -> None:
