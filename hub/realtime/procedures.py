@@ -30,16 +30,26 @@ class _Typing(msgspec.Struct, frozen=True):
 
 
 class _Sync(msgspec.Struct, frozen=True):
-    """Arguments of ``sync``: a page of at most ``limit`` publications past ``after``."""
+    """Arguments of ``sync``: a page of at most ``limit`` publications past ``after`` of one
+    channel, or with ``since`` past an offset of each channel named, of all of them together."""
 
     channel: str = ""
     after: int = 0
+    since: dict[str, int] | None = None
     limit: int = _MOST_ENTRIES
 
 
 class _Synced(msgspec.Struct, frozen=True):
     offset: int
     data: msgspec.Raw
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """What was found past an offset, and where the stream stands."""
+
+    publications: list[_Synced]
+    offset: int
+    epoch: str
 
 
 async def _ack(session: "Session", data: bytes) -> None:
@@ -64,22 +74,32 @@ async def _typing(session: "Session", data: bytes) -> None:
     await session.node.broker.announce(channel.name, event, info=session.info)
 
 
-async def _sync(session: "Session", data: bytes) -> dict[str, object]:
-    """``{"publications": [{"offset", "data"}], "offset", "epoch"}``; page on while the last
-    offset is below ``offset``."""
+async def _sync(session: "Session", data: bytes) -> object:
+    """One channel: ``{"publications": [{"offset", "data"}], "offset", "epoch"}``; page on while
+    the last offset is below ``offset``. With ``since``: ``{"channels": {name: the same}}``; the
+    limit is shared in the order asked, so page on for the channels that are not complete."""
     wanted = _decode(data, _Sync)
-    channel = _channel(session, wanted.channel)
-    if not 0 <= wanted.after < 2**53 or wanted.limit < 1:
+    if wanted.limit < 1:
+        raise Refusal(BAD_REQUEST)
+    left = min(wanted.limit, _MOST_ENTRIES)
+    if wanted.since is None:
+        return await _since(session, wanted.channel, wanted.after, left)
+    found: dict[str, _Page] = {}
+    for name, after in wanted.since.items():
+        found[name] = await _since(session, name, after, left)
+        left -= len(found[name].publications)
+    return {"channels": found}
+
+
+async def _since(session: "Session", name: str, after: int, limit: int) -> _Page:
+    channel = _channel(session, name)
+    if not 0 <= after < 2**53:
         raise Refusal(BAD_REQUEST)
     page = await session.node.histories.page(
-        channel.namespace,
-        channel.name,
-        after=wanted.after,
-        limit=min(wanted.limit, _MOST_ENTRIES),
-        reverse=False,
+        channel.namespace, channel.name, after=after, limit=limit, reverse=False
     )
     entries = [_Synced(each.offset, msgspec.Raw(each.data)) for each in page.publications]
-    return {"publications": entries, "offset": page.top.offset, "epoch": page.top.epoch}
+    return _Page(entries, page.top.offset, page.top.epoch)
 
 
 BUILT_IN: Mapping[str, Callable[["Session", bytes], Awaitable[object]]] = {

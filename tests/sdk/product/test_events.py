@@ -75,6 +75,26 @@ async def test_sync_brings_what_recovery_cannot(
     assert refused.value.code == 104
 
 
+async def test_sync_brings_all_channels_of_a_person_in_one_answer(
+    open_theirs: Any, person: Person, tell: Any
+) -> None:
+    client, own = await open_theirs(), f"personal:#{person.id}"
+    offering = f"offering:{new_id(CLOCK.now())}"
+    await client.subscribed(offering)
+    await tell(settled(1), settled(2), topics=[offering])
+    await tell(settled(3))
+    await client.until("publication", own, count=3)
+    pages = (await client.rpc("sync", {"since": {own: 1, offering: 0}, "limit": 3}))["channels"]
+    offsets = {
+        name: [each["offset"] for each in page["publications"]] for name, page in pages.items()
+    }
+    assert offsets == {own: [2, 3], offering: [1]}  # the limit is for all of them together
+    assert pages[offering]["offset"] == 2
+    with pytest.raises(Refused) as refused:
+        await client.rpc("sync", {"since": {f"offering:{new_id(CLOCK.now())}": 0}})
+    assert refused.value.code == 103
+
+
 async def test_who_watches_an_offering_may_ask_for_patches_and_misses_nothing(
     open_theirs: Any, redis: RedisClient, road: Road, tell: Any
 ) -> None:
