@@ -60,6 +60,7 @@ class Database:
                 min_size=1,
                 max_size=size,
                 init=_prepare,
+                reset=_reset,
                 server_settings={
                     "TimeZone": "UTC",
                     "application_name": "bvester-hub",
@@ -133,3 +134,10 @@ async def _prepare(connection: Any) -> None:
         decoder=msgspec.json.decode,
         schema="pg_catalog",
     )
+
+
+async def _reset(connection: Any) -> None:
+    """Leaves no transaction open. asyncpg's own reset is a round trip at every release, for session
+    state (settings, cursors, listeners, session locks) that nothing here leaves behind."""
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")

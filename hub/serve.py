@@ -3,11 +3,13 @@
 uvicorn is pinned exactly, because the direct WebSocket transport hooks into its protocol class.
 """
 
+import gc
 import signal
 import sys
 from contextlib import ExitStack
 
 import uvicorn
+from litestar.types import ASGIApp
 
 from hub.settings import GatewaySettings, Settings
 
@@ -20,34 +22,22 @@ _GRACE_SECONDS = 10
 def serve(settings: Settings) -> int:
     """Serves the hub until SIGTERM or SIGINT; live sessions are then sent away by code 3001,
     spread over the drain time."""
-    from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol
     from hub.app import create_app
 
-    config = uvicorn.Config(
+    _run(
         create_app(settings),
-        host=settings.http.host,
-        port=settings.http.port,
-        loop="uvloop",
-        http=DirectHttpProtocol,
-        ws=DirectWebSocketProtocol,
-        ws_max_size=MAX_FRAME,
-        ws_per_message_deflate=settings.realtime.deflate,
-        ws_ping_interval=None,
-        access_log=False,  # the paths of callbacks are secrets
-        forwarded_allow_ips=settings.http.trusted_proxies,
-        server_header=False,
-        log_level="warning",
-        backlog=4096,
-        timeout_graceful_shutdown=settings.realtime.drain_seconds + _GRACE_SECONDS,
+        settings.http.host,
+        settings.http.port,
+        deflate=settings.realtime.deflate,
+        trusted_proxies=settings.http.trusted_proxies,
+        drain_seconds=settings.realtime.drain_seconds,
     )
-    uvicorn.Server(config).run()
     return 0
 
 
 def serve_gateway(settings: GatewaySettings) -> int:
     """Serves the real-time gateway alone, with a Valkey of its own where no Redis is given.
     Raises ``ConfigFault`` or ``EmbeddedFault`` with what to do about it."""
-    from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol
     from hub.embedded import embedded_valkey
     from hub.gateway import create_gateway
     from hub.realtime import load_config
@@ -57,24 +47,43 @@ def serve_gateway(settings: GatewaySettings) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
         redis_url = settings.redis_url or stack.enter_context(embedded_valkey(settings.data_dir))
-        server = uvicorn.Config(
-            create_gateway(config, redis_url),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http=DirectHttpProtocol,
-            ws=DirectWebSocketProtocol,
-            ws_max_size=MAX_FRAME,
-            ws_per_message_deflate=False,
-            ws_ping_interval=None,
-            access_log=False,
-            server_header=False,
-            log_level="warning",
-            backlog=4096,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-        uvicorn.Server(server).run()
+        _run(create_gateway(config, redis_url), settings.host, settings.port)
     return 0
+
+
+def _run(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    deflate: bool = False,
+    trusted_proxies: str | None = None,
+    drain_seconds: int = 0,
+) -> None:
+    """uvicorn with our protocol classes, so that live sessions leave ASGI after their handshake."""
+    from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol
+
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=DirectHttpProtocol,
+        ws=DirectWebSocketProtocol,
+        ws_max_size=MAX_FRAME,
+        ws_per_message_deflate=deflate,
+        ws_ping_interval=None,
+        access_log=False,  # the paths of callbacks are secrets
+        forwarded_allow_ips=trusted_proxies,
+        server_header=False,
+        log_level="warning",
+        backlog=4096,
+        timeout_graceful_shutdown=drain_seconds + _GRACE_SECONDS,
+    )
+    # What was loaded at start never becomes garbage: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    uvicorn.Server(config).run()
 
 
 def serve_sandbox(settings: Settings) -> int:
