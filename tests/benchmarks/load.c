@@ -327,7 +327,15 @@ static void turn(long wait_us) {
     int count = epoll_pwait2(epoll, events, EVENTS, &wait, NULL);
     for (int i = 0; i < count; ++i) {
         if (events[i].data.ptr) happened(events[i].data.ptr, events[i].events);
-        else if (recv(publisher, incoming, sizeof incoming, 0) == 0) die("the publisher was cut off");
+        else {
+            ssize_t size = recv(publisher, incoming, sizeof incoming, 0);
+            if (size == 0) die("the publisher was cut off");
+            /* A publisher over WebSocket is pinged like any other session. */
+            char asked[40] = {(char)0x81, (char)ping_size};
+            memcpy(asked + 2, ping, ping_size);
+            if (size > 0 && ping_size && memmem(incoming, (size_t)size, asked, ping_size + 2) && !out_size)
+                send(publisher, pong, pong_size, MSG_NOSIGNAL);
+        }
     }
     flush();
 }
