@@ -24,6 +24,7 @@ async def open_node(hub: Hub) -> AsyncIterator[Node]:
         namespaces=product_namespaces(),
         authenticator=hub.tokens,
         acknowledgements=hub.acks,
+        departed=hub.acks.departed,
         client=ClientPolicy(allowed_origins=hub.settings.http.allowed_origins),
         clock=hub.clock,
         streams=hub.streams,

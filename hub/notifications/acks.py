@@ -4,6 +4,7 @@ A position is kept per device; for a person, whichever device is furthest counts
 says that a device has everything up to an offset, ``seen`` that the person has looked at it.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -40,6 +41,12 @@ WHERE person_id = $1 AND stream = $2 AND "offset" <= $3 AND state = 'pending'
 RETURNING event_id, person_id, state
 """
 
+_DEPARTED = """
+UPDATE escalations SET starts_at = $2, due_at = least(due_at, $2)
+WHERE person_id = ANY($1) AND state = 'pending' AND acknowledged = 'no' AND starts_at > $2
+RETURNING event_id, person_id
+"""
+
 Depth = Literal["delivered", "seen"]
 
 
@@ -58,12 +65,31 @@ class Acks:
         """The person has looked at everything of ``channel`` up to ``offset``."""
         await self._move(user, device, channel, offset, "seen")
 
+    async def departed(self, users: Sequence[str]) -> None:
+        """These persons have no live session left: what none of them acknowledged goes on to the
+        next channel now, because nobody is there who could still acknowledge it."""
+        people = [person for user in users if (person := _person(user)) is not None]
+        now = self._clock.now()
+
+        async def work(tx: Connection) -> None:
+            rows = await tx.fetch(_DEPARTED, people, now)
+            reason = "went offline before acknowledging"
+            await record(
+                tx,
+                [
+                    step_row(row["event_id"], row["person_id"], now, "offline", reason)
+                    for row in rows
+                ],
+            )
+
+        if people:
+            await self._database.transaction(work)
+
     async def _move(
         self, user: str, device: str | None, channel: str, offset: int, depth: Depth
     ) -> None:
-        try:
-            person = PersonId(UUID(user))
-        except ValueError:
+        person = _person(user)
+        if person is None:
             return  # an anonymous or service connection: nobody whom an escalation could concern
         if not 0 < offset < 2**63:
             return
@@ -90,3 +116,10 @@ class Acks:
             )
 
         await self._database.transaction(work)
+
+
+def _person(user: str) -> PersonId | None:
+    try:
+        return PersonId(UUID(user))
+    except ValueError:
+        return None

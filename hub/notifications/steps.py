@@ -15,7 +15,7 @@ __all__ = ["StepName", "Timeline", "TimelineStep", "record", "step_row", "timeli
 
 StepName: TypeAlias = Literal[
     "scheduled", "waiting", "skipped", "moved_on", "sending", "sent", "delivered", "failed",
-    "retry", "in_doubt", "unknown", "acknowledged", "reached", "exhausted", "expired",
+    "retry", "in_doubt", "unknown", "acknowledged", "offline", "reached", "exhausted", "expired",
 ]  # fmt: skip
 
 _INSERT = """

@@ -13,16 +13,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import msgspec
 from prometheus_client import REGISTRY
 
 from hub.clock import Clock
 from hub.errors import HubError
-from hub.events import catalogue
 from hub.ids import new_id
 from hub.realtime.channel import Channel
 from hub.realtime.codes import INTERNAL, SERVER_ERROR, SHUTDOWN, Disconnect, Error
 from hub.realtime.control import about, answer
+from hub.realtime.departures import Departed, Departures
 from hub.realtime.emulation import Emulation
 from hub.realtime.encoding import Encoding
 from hub.realtime.errors import BrokerDown
@@ -44,6 +43,7 @@ from hub.realtime.ports import (
     Transport,
 )
 from hub.realtime.publication import Message
+from hub.realtime.reaching import Reaching
 from hub.realtime.session import Session
 from hub.realtime.tolerance import tolerating
 from hub.realtime.wheel import Wheel
@@ -67,7 +67,8 @@ class Node:
     ``rpc`` adds procedures to ``ack``, ``seen``, ``typing`` and ``sync``. ``reaches`` tells by
     an event's kind whether it must reach its person; by default the catalogue of events does.
     ``client`` is what holds for every connection. Without ``subscription_tokens`` a token for a
-    channel means nothing; without ``acknowledgements`` nobody is told what arrived.
+    channel means nothing; without ``acknowledgements`` nobody is told what arrived. ``departed``
+    is told who has no session left.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Node:
         limits: Limits | None = None,
         client: ClientPolicy | None = None,
         subscription_tokens: SubscriptionTokens | None = None,
+        departed: Departed | None = None,
     ) -> None:
         self.broker = broker
         self.namespaces = namespaces
@@ -94,7 +96,7 @@ class Node:
         self.streams = streams
         self.permissions = permissions or {}
         self.rpc = rpc or {}
-        self._kind_reaches = reaches or _reaches
+        self.reaches = Reaching(reaches)
         self.client = client or ClientPolicy()
         self.subscription_tokens = subscription_tokens
         self.has_procedures = bool(rpc) or acknowledgements is not None
@@ -117,6 +119,7 @@ class Node:
         self.histories = Histories(broker, streams, self.tally, most_publications=most)
         self.sessions: set[Session] = set()
         self.now = clock.monotonic
+        self.departures = Departures(broker, self.now, departed)
         self.joining = Joining(self.now)
         self.started_at = clock.monotonic()
         self.wheel = Wheel(clock.monotonic())
@@ -140,6 +143,7 @@ class Node:
                     self._check_positions(),
                     self.emulation.keep_present(),
                     self.peers.keep_present(),
+                    self.departures.watch(),
                 )
                 loops = [self.spawn(each) for each in work]
                 try:
@@ -195,6 +199,8 @@ class Node:
         self.sessions.discard(session)
         self.addresses.leave(session.address)
         self.people.leave(session.user)
+        personal = self.namespaces.personal_channel(session.user)
+        self.departures.left(session.user, personal)
         if session.secret:
             self.emulation.forget(session.secret)
         counts = self.tally.disconnects
@@ -218,14 +224,6 @@ class Node:
         channel = session.personal.name
         delivered = self.acknowledgements.delivered
         self.spawn(delivered(session.user, session.device, channel, offset))
-
-    def reaches(self, data: bytes) -> bool:
-        """Whether the event in ``data`` must reach its person."""
-        try:
-            kind = msgspec.json.decode(data, type=_Kind).event
-        except msgspec.DecodeError:
-            return False
-        return self._kind_reaches(kind)
 
     async def permits(self, user: str, channel: str) -> bool:
         """Whether ``user`` may subscribe to ``channel`` without a token for it. Raises
@@ -388,12 +386,3 @@ class Node:
                 tops = await self.histories.tops([(each.namespace, each.name) for each in part])
                 for channel, top in zip(part, tops, strict=True):
                     channel.check(top)
-
-
-def _reaches(kind: str) -> bool:
-    event = catalogue().get(kind)
-    return event is not None and event.reach is not None
-
-
-class _Kind(msgspec.Struct):
-    event: str = ""

@@ -108,6 +108,18 @@ async def test_an_acknowledgement_in_time_means_no_sms(
     assert words(found) == ["scheduled", "reached"]
 
 
+async def test_who_went_offline_is_not_waited_for(
+    line: Any, owner: Person, sms: Any, after: After, database: Database, clock: ManualClock
+) -> None:
+    event_id = await line.paid(owner.id)
+    await after(seconds=5)
+    await Acks(database, clock).departed([str(owner.id), "not a person"])
+    await after(seconds=1)
+    assert len(sms.sent) == 1
+    found = await line.timeline(event_id, owner)
+    assert "went offline before acknowledging" in [step.reason for step in found.steps]
+
+
 async def test_an_acknowledgement_of_an_earlier_event_says_nothing_of_a_later_one(
     line: Any, owner: Person, sms: Any, after: After, database: Database, clock: ManualClock
 ) -> None:
