@@ -43,7 +43,7 @@ lint: $(READY) ## Format, lint, types and the floors of the house
 
 web: $(PAGES) ## Build the pages
 
-bench: $(READY) ## Measure; NAME=fanout or NAME=invest picks one
+bench: $(READY) ## Measure; NAME=fanout, storm or invest picks one
 	@$(BIN)/python tests/benchmarks/run.py $(NAME) $(ARGS)
 
 fuzz: $(READY) ## Try the decoders of frames and commands with a fuzzer, for two minutes

@@ -61,7 +61,7 @@ def _run(
     drain_seconds: int = 0,
 ) -> None:
     """uvicorn with our protocol classes, so that live sessions leave ASGI after their handshake."""
-    from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol
+    from channels.websocket import DirectHttpProtocol, DirectWebSocketProtocol, listeners
 
     config = uvicorn.Config(
         app,
@@ -83,7 +83,7 @@ def _run(
     # What was loaded at start never becomes garbage: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=listeners(config.bind_socket()))
 
 
 def serve_sandbox(settings: Settings) -> int:

@@ -7,6 +7,7 @@ transport; with any other server, or other classes, the same sessions run over A
 
 from channels.websocket.api import api_routes
 from channels.websocket.direct import DirectHttpProtocol, DirectWebSocketProtocol
+from channels.websocket.doorway import listeners
 from channels.websocket.origins import origin_allowed
 from channels.websocket.routes import routes
 
@@ -14,6 +15,7 @@ __all__ = [
     "DirectHttpProtocol",
     "DirectWebSocketProtocol",
     "api_routes",
+    "listeners",
     "origin_allowed",
     "routes",
 ]
