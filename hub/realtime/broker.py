@@ -10,6 +10,7 @@ import secrets
 import string
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from redis.exceptions import RedisClusterException
 from hub.clock import Clock, milliseconds
 from hub.realtime import keys
 from hub.realtime.errors import BrokerDown
+from hub.realtime.gathering import Gathering
 from hub.realtime.namespaces import Namespace
 from hub.realtime.outgoing import Outgoing
 from hub.realtime.publication import (
@@ -32,7 +34,7 @@ from hub.realtime.publication import (
     shape_of,
 )
 from hub.realtime.publication import unpack as unpacked
-from hub.realtime.scripts import Call, Script, ask_all, run, run_all
+from hub.realtime.scripts import Call, Command, Script, ask_all, run, run_all
 from hub.realtime.shards import ClusterSubscriber
 from hub.realtime.subscriber import Address, Subscriber
 from hub.redis_client import RedisClient, RedisError, is_cluster, known_nodes
@@ -57,6 +59,7 @@ class RedisBroker:
         self._redis = redis
         self._clock = clock
         self._subscriber: Subscriber | ClusterSubscriber | None = None
+        self._gathered = Gathering(partial(ask_all, redis))
 
     @asynccontextmanager
     async def running(
@@ -90,13 +93,14 @@ class RedisBroker:
     # Streams
 
     async def position(self, channel: str) -> Position | None:
-        return _position(await self._asked(self._redis.hmget(keys.meta(channel), ["e", "t"])))
+        found = await self._asked(self._gathered.ask(_standing(channel)))
+        return _position(found[0])
 
     async def positions(self, channels: Sequence[str]) -> list[Position | None]:
         """Like ``position``, in one round trip; a shard that does not answer knows nothing."""
         if not channels:
             return []
-        asked = [("HMGET", keys.meta(channel), "e", "t") for channel in channels]
+        asked = [_standing(channel) for channel in channels]
         found = await self._asked(ask_all(self._redis, asked))
         return [_position(each) if isinstance(each, list) else None for each in found]
 
@@ -195,16 +199,11 @@ class RedisBroker:
         until = milliseconds(self._clock.now()) + PRESENCE_SECONDS * 1000
         noted = [(client, b"%d:%b" % (until, info)) for client, info in present.items()]
         place = keys.presence(channel)
-        commands = [
-            ("HSET", place, *(word for pair in noted for word in pair)),
-            ("EXPIRE", place, PRESENCE_SECONDS),
-        ]
-        for answer in await self._asked(ask_all(self._redis, commands)):
-            if isinstance(answer, Exception):
-                raise BrokerDown("Redis does not note who is there.") from answer
+        note: Command = ("HSET", place, *(word for pair in noted for word in pair))
+        await self._asked(self._gathered.ask(note, ("EXPIRE", place, PRESENCE_SECONDS)))
 
     async def leave(self, channel: str, client: str) -> None:
-        await self._asked(self._redis.hdel(keys.presence(channel), client))
+        await self._asked(self._gathered.ask(("HDEL", keys.presence(channel), client)))
 
     async def presence(self, channel: str) -> dict[str, bytes]:
         now = milliseconds(self._clock.now())
@@ -260,6 +259,10 @@ def _numbering(each: Numbered) -> Call:
             pack(b"p", each.epoch, publication),
         ],
     )
+
+
+def _standing(channel: str) -> Command:
+    return ("HMGET", keys.meta(channel), "e", "t")
 
 
 def _position(found: Sequence[bytes | None]) -> Position | None:
