@@ -1,5 +1,6 @@
 """What a screen is, and what it may look at."""
 
+from abc import ABC, abstractmethod
 from typing import TypeVar
 
 from channels.ussd.facts import (
@@ -75,7 +76,7 @@ _REASONS = {
 """Error kinds by the sentence that tells them; kinds are stable and public."""
 
 
-class ScreenKind:
+class ScreenKind(ABC):
     """A screen. ``show`` is asked in every turn; the others only where a screen has such inputs.
 
     ``resumes`` says whether a session dropped here stopped in the middle of something, so that
@@ -85,9 +86,9 @@ class ScreenKind:
     name = ""
     resumes = False
 
+    @abstractmethod
     def show(self, place: Place, look: Look) -> View:
         """What it shows, and what each choice leads to."""
-        raise NotImplementedError
 
     def take(self, place: Place, typed: str, look: Look) -> Move:
         """What typed words lead to, on a screen whose view says ``line`` or ``text``."""
