@@ -6,6 +6,7 @@ start of each test. ``clock`` stands still until a test moves it.
 
 import base64
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -24,6 +25,12 @@ from hub.migrations import migrate
 from hub.redis_client import RedisClient, open_redis
 from hub.sealing import Keyring
 from hub.settings import Settings
+
+
+def pytest_configure() -> None:
+    """Ended by SIGTERM, the tests stop their servers as they do after Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
 
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """A database a test is copied from a template: in memory that takes 25 ms instead of 200."""
