@@ -10,12 +10,12 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Gauge
 
 __all__ = [
-    "EVENTS_RELAYED",
     "OUTBOX_OLDEST",
-    "RELAY_LAG",
+    "OUTBOX_WAITING",
+    "UNPUBLISHED",
     "configure_logging",
     "logger",
 ]
@@ -28,13 +28,9 @@ _FORBIDDEN = frozenset(
     }
 )
 
-EVENTS_RELAYED = Counter("hub_events_relayed_total", "Events numbered and published by the relay")
+OUTBOX_WAITING = Gauge("hub_outbox_waiting", "Events committed and not yet numbered")
 OUTBOX_OLDEST = Gauge("hub_outbox_oldest_seconds", "Age of the oldest event not yet numbered")
-RELAY_LAG = Histogram(
-    "hub_relay_lag_seconds",
-    "From an event's record to its publication in Redis",
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-)
+UNPUBLISHED = Gauge("hub_streams_unpublished", "Numbered entries that Redis has not confirmed")
 
 
 def configure_logging(*, json_lines: bool) -> None:

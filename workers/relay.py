@@ -25,7 +25,7 @@ from hub.events.outbox import POKE_CHANNEL, SHARDS
 from hub.ids import new_id
 from hub.realtime import Broker, BrokerDown, Numbered
 from hub.redis_client import RedisClient, RedisError
-from hub.telemetry import EVENTS_RELAYED, OUTBOX_OLDEST, RELAY_LAG, logger
+from hub.telemetry import logger
 
 __all__ = ["Relay", "Schedule"]
 
@@ -136,11 +136,6 @@ class Relay:
             return False
         async with self._database.connection() as connection:
             await numbering.mark_published(connection, entries)
-        now = self._clock.now()
-        EVENTS_RELAYED.inc(len(entries))
-        for entry in entries:
-            RELAY_LAG.observe(max(0.0, (now - entry.recorded_at).total_seconds()))
-        OUTBOX_OLDEST.set(0)
         return True
 
     async def _listen(self) -> None:

@@ -22,9 +22,11 @@ from hub.events.streams import personal_stream
 from hub.ids import EventId, PersonId
 
 __all__ = [
+    "Backlog",
     "Batch",
     "NumberedEntry",
     "NumberedRecipient",
+    "backlog",
     "claim_leases",
     "mark_published",
     "number",
@@ -199,3 +201,23 @@ async def mark_published(connection: Connection, entries: Sequence[NumberedEntry
 def _new_epoch() -> str:
     """Eight random letters, as the wire protocol has them."""
     return "".join(secrets.choice(string.ascii_letters) for _ in range(8))
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """What the relay still has to do: events not numbered, since when the oldest waits, and
+    numbered entries that Redis has not confirmed."""
+
+    waiting: int
+    oldest: datetime | None
+    unpublished: int
+
+
+async def backlog(connection: Connection) -> Backlog:
+    """How far behind the relay is, by its tables: true also while no relay runs."""
+    row = await connection.fetchrow(
+        "SELECT count(*) AS waiting, min(recorded_at) AS oldest,"
+        " (SELECT coalesce(sum(top - published), 0)::bigint FROM streams WHERE published < top)"
+        " AS unpublished FROM outbox"
+    )
+    assert row is not None
+    return Backlog(**row)

@@ -11,13 +11,12 @@ from uuid import UUID
 import msgspec
 
 from hub.database import Database
-from hub.ids import BusinessId, ConversationId, EventId, OfferingId, PersonId
+from hub.ids import ConversationId, EventId, OfferingId, PersonId
 
 __all__ = [
     "Entry",
     "Position",
     "Streams",
-    "business_stream",
     "conversation_stream",
     "offering_stream",
     "personal_stream",
@@ -34,10 +33,6 @@ def offering_stream(offering: OfferingId) -> str:
 
 def conversation_stream(conversation: ConversationId) -> str:
     return f"conversation:{conversation}"
-
-
-def business_stream(business: BusinessId) -> str:
-    return f"business:{business}"
 
 
 class Entry(msgspec.Struct, frozen=True):
